@@ -1,0 +1,92 @@
+"""The wire: what hub, modules and clients say to each other. Frozen pydantic models and nothing else."""
+
+from __future__ import annotations
+
+from lumina_sdk.contract.chat import ChatAnswer, ChatDelta, ChatRequest, ChatStart, Citation, Outcome
+from lumina_sdk.contract.graph import (
+    ArticleDetail,
+    ArticleDiff,
+    ArticleLinks,
+    ArticleRevision,
+    ArticleRevisions,
+    Articles,
+    ArticleSection,
+    ArticleSummary,
+    GraphLogEntries,
+    GraphLogEntry,
+    LinkOut,
+    LogKind,
+    RecoveryPoint,
+    RecoveryPointRequest,
+    RecoveryPoints,
+    RestoreArticleRequest,
+    RestoreResult,
+    RestoreToPointRequest,
+)
+from lumina_sdk.contract.ingest import IngestJob, IngestJobs, IngestProblem, IngestRequest, JobState
+from lumina_sdk.contract.problem import Finding, Problem
+from lumina_sdk.contract.scope import Scope
+from lumina_sdk.contract.search import Hit, SearchRequest, SearchResponse
+from lumina_sdk.contract.status import (
+    EmbedderStatus,
+    IndexerStatus,
+    IndexStatus,
+    Readiness,
+    RedisStatus,
+    Reindex,
+    ReindexState,
+    Status,
+)
+from lumina_sdk.contract.turn import Feedback, FeedbackRequest, Session, Sessions, Turn, Turns
+
+__all__ = [
+    "ArticleDetail",
+    "ArticleDiff",
+    "ArticleLinks",
+    "ArticleRevision",
+    "ArticleRevisions",
+    "ArticleSection",
+    "ArticleSummary",
+    "Articles",
+    "ChatAnswer",
+    "ChatDelta",
+    "ChatRequest",
+    "ChatStart",
+    "Citation",
+    "EmbedderStatus",
+    "Feedback",
+    "FeedbackRequest",
+    "Finding",
+    "GraphLogEntries",
+    "GraphLogEntry",
+    "Hit",
+    "IndexStatus",
+    "IndexerStatus",
+    "IngestJob",
+    "IngestJobs",
+    "IngestProblem",
+    "IngestRequest",
+    "JobState",
+    "LinkOut",
+    "LogKind",
+    "Outcome",
+    "Problem",
+    "Readiness",
+    "RecoveryPoint",
+    "RecoveryPointRequest",
+    "RecoveryPoints",
+    "RedisStatus",
+    "Reindex",
+    "ReindexState",
+    "RestoreArticleRequest",
+    "RestoreResult",
+    "RestoreToPointRequest",
+    "Scope",
+    "SearchRequest",
+    "SearchResponse",
+    "Session",
+    "Sessions",
+    "Status",
+    "Turn",
+    "Turns",
+]

@@ -1,0 +1,176 @@
+"""Articles, their revisions and links, and recovery points."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from lumina_sdk.contract._model import RequestModel, WireModel
+
+__all__ = [
+    "ArticleDetail",
+    "ArticleDiff",
+    "ArticleLinks",
+    "ArticleRevision",
+    "ArticleRevisions",
+    "ArticleSection",
+    "ArticleSummary",
+    "Articles",
+    "GraphLogEntries",
+    "GraphLogEntry",
+    "LinkOut",
+    "LogKind",
+    "RecoveryPoint",
+    "RecoveryPointRequest",
+    "RecoveryPoints",
+    "RestoreArticleRequest",
+    "RestoreResult",
+    "RestoreToPointRequest",
+]
+
+
+class ArticleSummary(WireModel):
+    """An article as lists show it, in its newest revision."""
+
+    id: str
+    title: str
+    url: str
+    source: str
+    revision: str
+    ts: float
+    wikidata: str | None = None
+    pagerank: float | None = None
+
+
+class Articles(WireModel):
+    """By title. `after` is the cursor for the page after this one, None on the last page."""
+
+    articles: tuple[ArticleSummary, ...]
+    after: str | None = None
+
+
+class ArticleSection(WireModel):
+    """A heading and the span of the article's text under it; `heading` is "" for the lead."""
+
+    heading: str
+    level: int
+    path: tuple[str, ...]
+    start: int
+    end: int
+
+
+class ArticleDetail(ArticleSummary):
+    """An article in one revision, with its text."""
+
+    summary: str
+    fingerprint: str
+    text: str
+    sections: tuple[ArticleSection, ...] = ()
+    links: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
+class ArticleRevision(WireModel):
+    """A state of an article. `ts` is when the source made it, epoch seconds."""
+
+    revision: str
+    ts: float
+    current: bool = False
+
+
+class ArticleRevisions(WireModel):
+    """In the order they were added, newest last."""
+
+    article: str
+    revisions: tuple[ArticleRevision, ...]
+
+
+class LinkOut(WireModel):
+    """A link's other end. `id` is None where no article of that title is known."""
+
+    id: str | None
+    title: str
+    relations: tuple[str, ...] = ("page_link",)
+
+
+class ArticleLinks(WireModel):
+    """Links from and to an article."""
+
+    article: str
+    links_from: tuple[LinkOut, ...] = Field(description="What this article links to.")
+    links_to: tuple[LinkOut, ...] = Field(description="What links to this article.")
+
+
+class ArticleDiff(WireModel):
+    """Two revisions of one article as a unified diff of their texts."""
+
+    article: str
+    from_revision: str
+    to_revision: str
+    diff: str
+
+
+class RestoreArticleRequest(RequestModel):
+    """The revision to bring back. It becomes the newest; nothing is lost."""
+
+    revision: str = Field(min_length=1)
+
+
+class RecoveryPointRequest(RequestModel):
+    """A name for the state as it is now."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.:-]*$")
+
+
+class RecoveryPoint(WireModel):
+    """A named state of the graph one can go back to."""
+
+    name: str
+    ts: float
+
+
+class RecoveryPoints(WireModel):
+    """Oldest first."""
+
+    points: tuple[RecoveryPoint, ...]
+
+
+class RestoreToPointRequest(RequestModel):
+    """The recovery point to go back to."""
+
+    point: str = Field(min_length=1)
+
+
+class RestoreResult(WireModel):
+    """How many articles were brought back to another revision, and how many were removed."""
+
+    restored: int
+    deleted: int = 0
+
+
+class LogKind(StrEnum):
+    """The parts of the graph log that `read:graph` may read; chat has routes and scopes of its own."""
+
+    ARTICLES = "articles"
+    LINKS = "links"
+    RECOVERY = "recovery"
+
+
+class GraphLogEntry(WireModel):
+    """One event. `day` and `offset` say where its line ends in the log."""
+
+    kind: LogKind
+    day: str
+    offset: int
+    event: str
+    id: str | None = None
+    title: str | None = None
+    revision: str | None = None
+    ts: float | None = None
+
+
+class GraphLogEntries(WireModel):
+    """Newest first."""
+
+    entries: tuple[GraphLogEntry, ...]

@@ -1,0 +1,65 @@
+"""One question with its answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lumina_sdk.contract._model import RequestModel, WireModel
+
+__all__ = ["Feedback", "FeedbackRequest", "Session", "Sessions", "Turn", "Turns"]
+
+
+class Turn(WireModel):
+    """A turn as the journal keeps it (seed, section 4A).
+
+    `ts` is epoch seconds, `confidence` a probability, `embedding` 384 floats of unit length. `cite_ids` hold the
+    Wikidata id (`Q42`) of what was cited where it is known, else the article id.
+    """
+
+    id: str
+    session: str
+    ts: float
+    user: str
+    assistant: str
+    confidence: float = Field(ge=0, le=1)
+    cite_ids: tuple[str, ...] = ()
+    embedding: tuple[float, ...] = ()
+
+
+class Turns(WireModel):
+    """Newest first. `before` is the turn id to pass for the page after this one, None on the last page."""
+
+    turns: tuple[Turn, ...]
+    before: str | None = None
+
+
+class Session(WireModel):
+    """An ordered list of turns, by its latest question. Times are epoch seconds."""
+
+    id: str
+    turns: int
+    started_at: float
+    last_at: float
+    last_question: str
+
+
+class Sessions(WireModel):
+    """Most recently used first."""
+
+    sessions: tuple[Session, ...]
+
+
+class FeedbackRequest(RequestModel):
+    """Whether an answer was right."""
+
+    value: Literal["up", "down"]
+
+
+class Feedback(WireModel):
+    """A mark as it was kept. A later one for the same turn replaces it."""
+
+    turn: str
+    value: Literal["up", "down"]
+    ts: float
