@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq --progress-bar off
 LOCKED := $(PIP) --require-hashes --no-deps -r
 PACKAGES := sdk lumina-core hub
 PYTEST_ARGS ?=

@@ -1,0 +1,81 @@
+"""`lumina eval`: measurements in a throw-away index, with or without a running hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from lumina_hub.cli.failures import MISUSED, Failure
+from lumina_hub.cli.logs import log_to_stderr
+from lumina_hub.cli.options import Globals
+from lumina_hub.cli.output import data, note, print_json
+from lumina_hub.cli.progress import progress
+
+__all__ = ["memory", "retrieval"]
+
+_MEANINGS = {
+    "r1": "right paragraph first",
+    "r5": "among the first five",
+    "r10": "among the first ten",
+    "mrr": "mean reciprocal rank",
+    "hit_first": "gold answer in the answer's first sentence",
+    "hit_answer": "gold answer in the whole answer",
+    "auroc_impossible": "tells impossible questions apart",
+    "auroc_held_out": "tells questions on held-out articles apart",
+    "ece": "calibration error of confidence",
+    "p50_ms": "half of the answers take less, ms",
+    "p95_ms": "19 of 20 answers take less, ms",
+    "recall5": "evidence among the first five turns",
+    "recall10": "evidence among the first ten turns",
+    "recall20": "evidence among the first twenty turns",
+    "n": "questions",
+}
+
+
+def retrieval(said: Globals, squad: Path, *, limit: int | None, seed: int, plot: Path | None) -> None:
+    _must_be_there(squad)
+    if plot is not None and not plot.absolute().parent.is_dir():
+        raise Failure(
+            f"There is no folder {str(plot.parent)!r}.", hint="Make it, or give another --plot.", status=MISUSED
+        )
+    log_to_stderr()
+    from lumina_core.evaluation.retrieval import evaluate_squad
+
+    with progress("Measuring") as shown:
+        report = evaluate_squad(
+            squad, limit=limit, seed=seed, plot=plot, progress=lambda done, total: shown.move(done, total)
+        )
+    _show(said, report.as_dict())
+    if plot is not None:
+        note(f"Drew {plot}.")
+
+
+def memory(said: Globals, dialogues: Path) -> None:
+    _must_be_there(dialogues)
+    log_to_stderr()
+    from lumina_core.evaluation.memory import evaluate_memory
+
+    with progress("Measuring") as shown:
+        report = evaluate_memory(dialogues, progress=lambda done, total: shown.move(done, total))
+    _show(said, report.as_dict())
+
+
+def _must_be_there(path: Path) -> None:
+    if not path.is_file():
+        raise Failure(f"There is no file {str(path)!r}.", hint="Check the path.", status=MISUSED)
+
+
+def _show(said: Globals, report: dict[str, Any]) -> None:
+    if said.json:
+        print_json(report)
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for name, value in report.items():
+        shown = "–" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+        table.add_row(name, shown, _MEANINGS.get(name, ""))
+    data().print(table)
