@@ -11,20 +11,24 @@ from lumina_hub.cli.options import Globals, collect, command
 
 __all__ = ["app"]
 
-_GROUP = {
-    "no_args_is_help": True,
-    "rich_markup_mode": "rich",
-    "pretty_exceptions_enable": False,
-    "add_completion": False,
-}
 
-app = typer.Typer(
-    help="Lumina: a knowledge base you run yourself, that answers with citations and says when it does not know.",
+def _group(sentence: str, *, epilog: str | None = None) -> typer.Typer:
+    return typer.Typer(
+        help=sentence,
+        epilog=epilog,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+
+
+app = _group(
+    "Lumina: a knowledge base you run yourself, that answers with citations and says when it does not know.",
     epilog="Exit status: 0 done, 1 it ran and failed, 2 it was asked wrongly, 130 stopped by Ctrl-C.",
-    **_GROUP,
 )
-graph_app = typer.Typer(help="What the log holds, how it changed, and going back.", **_GROUP)
-eval_app = typer.Typer(help="Measure retrieval, answers and memory on your own data.", **_GROUP)
+graph_app = _group("What the log holds, how it changed, and going back.")
+eval_app = _group("Measure retrieval, answers and memory on your own data.")
 app.add_typer(graph_app, name="graph")
 app.add_typer(eval_app, name="eval")
 
@@ -270,7 +274,7 @@ def eval_memory(
     said: Globals,
     dialogues: Annotated[Path, typer.Argument(metavar="FILE", help="Dialogues and questions, one JSON object a line.")],
 ) -> None:
-    """Remember the file's dialogues in a throw-away memory, ask its questions, and print how often they are recalled."""
+    """Remember the file's dialogues in a throw-away memory, ask its questions, and print how well it recalls."""
     from lumina_hub.cli import evaluating
 
     evaluating.memory(said, dialogues)

@@ -119,7 +119,7 @@ def collect(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a function of `said: Globals` a command: it takes the shared options, and fails in a sentence, not a trace."""
+    """Make a function of `said: Globals` a command: it takes the shared options and fails in a sentence, no trace."""
 
     @functools.wraps(function)
     def run(*, context: typer.Context, **given: Any) -> None:
