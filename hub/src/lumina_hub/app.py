@@ -1,0 +1,98 @@
+"""The one place where the hub's parts are joined."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
+
+from lumina_hub import problems
+from lumina_hub.auth.tokens import Authenticator, TokenStore
+from lumina_hub.chat.endpoints import router as chat
+from lumina_hub.graph.endpoints import router as graph
+from lumina_hub.health.endpoints import router as health
+from lumina_hub.ingest.endpoints import router as ingest
+from lumina_hub.metrics.endpoints import router as metrics_routes
+from lumina_hub.metrics.registry import Metrics
+from lumina_hub.middleware.body_limit import BodyLimit
+from lumina_hub.middleware.request_log import RequestLog
+from lumina_hub.openapi import build_openapi
+from lumina_hub.pages.endpoints import router as pages
+from lumina_hub.reindex.endpoints import router as reindex
+from lumina_hub.runtime import open_runtime
+from lumina_hub.search.endpoints import router as search
+from lumina_hub.settings import Settings
+from lumina_hub.status.endpoints import router as status
+from lumina_hub.version import VERSION
+
+__all__ = ["HubApp", "create_app"]
+
+_ROUTES: tuple[BaseRoute, ...] = tuple(
+    route
+    for router in (pages, health, chat, search, ingest, graph, reindex, status, metrics_routes)
+    for route in router.routes
+)
+
+
+class HubApp(FastAPI):
+    """FastAPI with our OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = build_openapi(self.title, self.version, self.routes)
+        return self.openapi_schema
+
+
+def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -> HubApp:
+    """Put the hub together. Nothing is opened before its lifespan begins.
+
+    Args:
+        settings: As `load_settings` built them.
+        token_stores: Asked for a token the owner's store does not know, in order.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_runtime(settings, metrics) as runtime:
+            app.state.runtime = runtime
+            app.state.authenticator = Authenticator([runtime.owner, *token_stores])
+            try:
+                yield
+            finally:
+                app.state.runtime = app.state.authenticator = None
+
+    middleware = [
+        Middleware(RequestLog, metrics=metrics),
+        Middleware(BodyLimit, limit_bytes=settings.max_body_bytes),
+    ]
+    if settings.cors_origins:
+        middleware.insert(
+            1,
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.cors_origins),
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                expose_headers=["X-Request-ID", "Location"],
+            ),
+        )
+    app = HubApp(
+        title="Lumina",
+        version=VERSION,
+        routes=list(_ROUTES),
+        middleware=middleware,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.metrics = metrics
+    problems.install(app)
+    return app

@@ -1,0 +1,139 @@
+"""Every error the hub raises on purpose; the core's own tree is in `lumina_core.errors`.
+
+HubError
+├── InvalidSettings       the settings cannot be used; nothing was started
+├── Unauthenticated       nobody said who is calling
+├── InvalidToken          the token is not, or no longer, known
+├── MissingScope          the caller may not do this
+├── BodyTooLarge          the request is larger than the hub reads
+├── QuestionTooLong       the question is longer than the hub answers
+├── UnknownRoute          nothing lives at this path
+├── MethodNotAllowed      something lives here, but does not answer to this method
+└── NotReady              the hub is starting or stopping
+
+`problems.py` turns them into RFC 9457 problems; nothing else builds an error response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "BodyTooLarge",
+    "HubError",
+    "InvalidSettings",
+    "InvalidToken",
+    "MethodNotAllowed",
+    "MissingScope",
+    "NotReady",
+    "QuestionTooLong",
+    "SettingFinding",
+    "Unauthenticated",
+    "UnknownRoute",
+]
+
+
+class HubError(Exception):
+    """Base of the tree. `hint` says what the reader can do about it, in one sentence."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class SettingFinding:
+    """One thing wrong with the settings. `name` is written as its source writes it, `source` names where it stands."""
+
+    name: str
+    source: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.source}): {self.message}. {self.hint}"
+
+
+class InvalidSettings(HubError):
+    """The settings cannot be used; nothing was started. `findings` holds everything that is wrong, not the first."""
+
+    def __init__(self, findings: Sequence[SettingFinding]) -> None:
+        self.findings = tuple(findings)
+        lines = "\n".join(f"  {finding}" for finding in self.findings)
+        super().__init__(
+            f"these settings cannot be used:\n{lines}", hint="`lumina config` lists every setting and its value."
+        )
+
+
+class Unauthenticated(HubError):
+    """Nobody said who is calling."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs a token, and the request carries none.",
+            hint="Send `Authorization: Bearer <token>`; the owner's token is in `owner.token` of the data directory.",
+        )
+
+
+class InvalidToken(HubError):
+    """The token is not, or no longer, known."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The token is unknown or no longer valid.",
+            hint="Read the token again: the owner's is in `owner.token` of the data directory this hub runs on.",
+        )
+
+
+class MissingScope(HubError):
+    """The caller may not do this. `missing` are the scopes it lacks, in alphabetical order."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        self.missing = tuple(sorted(missing))
+        super().__init__(
+            f"The token lacks the scope {' and '.join(repr(scope) for scope in self.missing)}.",
+            hint="Use a token that was granted it.",
+        )
+
+
+class BodyTooLarge(HubError):
+    """The request is larger than the hub reads."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"The request is larger than {limit_bytes:,} bytes.",
+            hint="Send less, or raise LUMINA_MAX_BODY_BYTES. Large sources are ingested by path or URL, not sent.",
+        )
+
+
+class QuestionTooLong(HubError):
+    """The question is longer than the hub answers."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"The question has {length:,} characters; the limit is {limit:,}.",
+            hint="Ask a shorter question, or raise LUMINA_MAX_QUESTION_CHARS.",
+        )
+
+
+class UnknownRoute(HubError):
+    """Nothing lives at this path."""
+
+
+class MethodNotAllowed(HubError):
+    """Something lives here, but does not answer to this method. `allow` is the value of the Allow header."""
+
+    def __init__(self, message: str, *, allow: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.allow = allow
+
+
+class NotReady(HubError):
+    """The hub is starting or stopping."""
+
+    def __init__(self) -> None:
+        super().__init__("The hub is starting or stopping.", hint="Try again in a moment; `/readyz` says when.")

@@ -1,0 +1,33 @@
+"""Search, as a body or as query parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from lumina_hub.auth.access import GuardedRoute, requires
+from lumina_hub.auth.principal import Principal
+from lumina_hub.parts import search_service
+from lumina_hub.search.service import SearchService
+from lumina_sdk.contract import Scope, SearchRequest, SearchResponse
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=GuardedRoute, tags=["search"])
+IndexRead = Annotated[Principal, requires(Scope.READ_VECTOR_STORE)]
+Search = Annotated[SearchService, Depends(search_service)]
+
+
+@router.post("/api/v1/search", response_model_exclude_none=True)
+async def search(request: SearchRequest, principal: IndexRead, service: Search) -> SearchResponse:
+    """Find passages, best first."""
+    return await service.search(request)
+
+
+@router.get("/api/v1/search", response_model_exclude_none=True)
+async def search_by_parameters(
+    request: Annotated[SearchRequest, Query()], principal: IndexRead, service: Search
+) -> SearchResponse:
+    """Find passages, best first, asked for in the address."""
+    return await service.search(request)

@@ -1,0 +1,212 @@
+"""Every setting of the hub, as one table that feeds the program and its reference page.
+
+The order of precedence is flag, environment, file (`<home>/lumina.yml`), default. In the environment a setting is
+called `LUMINA_` and its name in capitals; those the seed named are also accepted under the seed's bare names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+
+__all__ = ["SeedName", "Settings", "Source", "ValueSource", "is_loopback", "seed_names"]
+
+DEFAULT_HOME = Path("~/.lumina")
+
+
+class Source(StrEnum):
+    """Where a value may come from, strongest first."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSource:
+    """Where a value came from, and the name it carried there (`--port`, `LUMINA_PORT`, `port`)."""
+
+    source: Source
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeedName:
+    """The bare name the seed gave a setting; accepted in the environment as it is."""
+
+    name: str
+
+
+def _no_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Secret = Annotated[SecretStr, PlainSerializer(lambda _: "********", return_type=str)]
+Words = tuple[str, ...]
+
+
+class Settings(BaseModel):
+    """Built once, by `lumina_hub.settings_sources.load_settings`, and passed to `create_app`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    home: Path = Field(DEFAULT_HOME, description="The data directory: everything Lumina keeps, and `owner.token`.")
+    graphs: Path | None = Field(None, description="The graph log, the source of truth. Unset: `graphs` in the home.")
+    models: Path | None = Field(None, description="Converted embedding models. Unset: `models` in the home.")
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Anything but loopback needs TLS or `behind_proxy`."
+    )
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one, named in `hub.json`.")
+    tls_cert: Path | None = Field(None, description="Certificate chain, PEM. Set together with `tls_key`.")
+    tls_key: Path | None = Field(None, description="Private key of `tls_cert`, PEM.")
+    behind_proxy: bool = Field(
+        False, description="A proxy in front of the hub encrypts; allows listening beyond loopback without TLS."
+    )
+    cors_origins: Words = Field((), description="Web origins, comma-separated, whose pages may call the hub.")
+
+    max_body_bytes: int = Field(262_144, ge=1024, description="Requests larger than this are refused unread.")
+    max_question_chars: int = Field(8_000, ge=1, le=100_000, description="Longer questions are refused.")
+    stop_timeout_s: float = Field(10.0, ge=0, description="How long running requests may take when the hub stops.")
+
+    redis_url: Secret | None = Field(None, description="A Redis to use instead of the one Lumina starts itself.")
+    redis_server: Path | None = Field(
+        None, description="The `redis-server` to start. Unset: the newest found, else the packaged one."
+    )
+    qdrant_url: str | None = Field(None, description="A Qdrant server to use instead of the built-in Qdrant Edge.")
+    qdrant_api_key: Secret | None = Field(None, description="The API key of `qdrant_url`.")
+    qdrant_prefix: str = Field(
+        "", pattern=r"^[A-Za-z0-9_-]{0,64}$", description="Put before collection names, so that hubs can share one."
+    )
+
+    embedder: str = Field("onnx", description="The embedder driver: `onnx`, `sentence-transformers`, `ollama`, …")
+    embedder_precision: Literal["auto", "int8", "bf16", "fp32"] = Field(
+        "auto", description="How the `onnx` embedder computes; `auto` takes the fastest this CPU has."
+    )
+    embedder_threads: int | None = Field(None, ge=1, le=256, description="Threads for a question's embedding.")
+    embedder_url: str | None = Field(None, description="Where the `ollama` or `openai` embedder is.")
+    embedder_model: str | None = Field(None, description="The model the `ollama` or `openai` embedder asks for.")
+    embedder_api_key: Secret | None = Field(None, description="The API key of `embedder_url`.")
+    answerer: str = Field("extractive", description="The driver that makes answers from what a search found.")
+
+    recall_top_k: Annotated[int, SeedName("RECALL_TOP_K")] = Field(
+        3, ge=0, le=100, description="How many similar past turns a question brings back."
+    )
+    recall_max_days: Annotated[float, SeedName("RECALL_MAX_DAYS")] = Field(
+        14, gt=0, description="How old, in days, a past turn may be to be brought back."
+    )
+    history_turns: Annotated[int, SeedName("HISTORY_TURNS")] = Field(
+        4, ge=0, le=100, description="How many turns of the session give a follow-up question its meaning."
+    )
+    pad_ttl: Annotated[int, SeedName("PAD_TTL")] = Field(
+        300, ge=1, description="Life of a scratchpad, in seconds; it is compressed before it ends."
+    )
+    gap_threshold: Annotated[float, SeedName("GAP_THRESHOLD")] = Field(
+        0.40, ge=0, le=1, description="An answer less confident than this counts as a miss in `retrieval_hit_ratio`."
+    )
+
+    starter: bool = Field(True, description="Learn Lumina's own documentation on the first start.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+
+    _sources: dict[str, ValueSource] = PrivateAttr(default_factory=dict)
+
+    @field_validator(
+        "graphs",
+        "models",
+        "tls_cert",
+        "tls_key",
+        "redis_url",
+        "redis_server",
+        "qdrant_url",
+        "qdrant_api_key",
+        "embedder_threads",
+        "embedder_url",
+        "embedder_model",
+        "embedder_api_key",
+        mode="before",
+    )
+    @classmethod
+    def _blank_is_unset(cls, value: object) -> object:
+        return _no_blank(value)
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("home", "graphs", "models", "tls_cert", "tls_key", "redis_server")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @property
+    def graphs_dir(self) -> Path:
+        return self.graphs or self.home / "graphs"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.models or self.home / "models"
+
+    def source_of(self, name: str) -> ValueSource:
+        """Where the value of `name` came from."""
+        return self._sources.get(name, ValueSource(Source.DEFAULT, name))
+
+    def with_sources(self, sources: Mapping[str, ValueSource]) -> Settings:
+        """The same settings, knowing where each value came from."""
+        copy = self.model_copy()
+        copy._sources = dict(sources)
+        return copy
+
+    def shown(self, name: str) -> str:
+        """The value as people may see it: secrets as stars, what is unset as an empty string."""
+        value: Any = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return "********"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, tuple):
+            return ",".join(value)
+        return "" if value is None else str(value)
+
+
+def seed_names() -> dict[str, str]:
+    """The seed's bare names, each with the setting it stands for."""
+    return {
+        marker.name: name
+        for name, field in Settings.model_fields.items()
+        for marker in field.metadata
+        if isinstance(marker, SeedName)
+    }
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the setting must never be shown."""
+    return SecretStr in {field.annotation, *get_args(field.annotation)} or "SecretStr" in str(field.annotation)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
