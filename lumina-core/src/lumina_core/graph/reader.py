@@ -33,14 +33,15 @@ _decoder: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, 
 
 
 class CorruptLine(CorruptLog):
-    """A line before the last one does not hold a JSON object. `path` and `offset` (in bytes) say where it begins."""
+    """A line does not hold a JSON object. `path`, `day` and `offset` (in bytes) say where it begins."""
 
-    def __init__(self, path: Path, offset: int, reason: str) -> None:
+    def __init__(self, path: Path, day: str, offset: int, reason: str) -> None:
         super().__init__(
             f"{path} holds an unreadable line at byte {offset}: {reason}",
             hint="Mend the line from a backup, or let readers skip it: every other line is intact.",
         )
         self.path = path
+        self.day = day
         self.offset = offset
         self.reason = reason
 
@@ -115,11 +116,11 @@ def read_entry(root: Path, stream: str, day: str, start: int, end: int) -> Entry
     except FileNotFoundError as error:
         raise NotFound(f"{path} is gone", hint="Put the file back from a backup of the graph directory.") from error
     if len(line) != end - start or not line.endswith(b"\n"):
-        raise CorruptLine(path, start, "the line is shorter than when it was written")
+        raise CorruptLine(path, day, start, "the line is shorter than when it was written")
     try:
         return Entry(day, start, end, decode_line(line), stream)
     except ValueError as error:
-        raise CorruptLine(path, start, str(error)) from error
+        raise CorruptLine(path, day, start, str(error)) from error
 
 
 def log_end(root: Path, stream: str) -> LogPosition | None:
@@ -164,7 +165,7 @@ def _read_file(
         while line := file.readline(MAX_LINE_BYTES):
             if not line.endswith(b"\n"):
                 if len(line) == MAX_LINE_BYTES:
-                    yield from _corrupt(CorruptLine(path, start, f"over {MAX_LINE_BYTES} bytes long"), on_corrupt)
+                    yield from _corrupt(CorruptLine(path, day, start, f"over {MAX_LINE_BYTES} bytes long"), on_corrupt)
                     while line and not line.endswith(b"\n"):
                         start += len(line)
                         line = file.readline(MAX_LINE_BYTES)
@@ -185,7 +186,7 @@ def _entry(
     try:
         record = decode_line(line)
     except ValueError as error:
-        yield from _corrupt(CorruptLine(path, start, str(error)), on_corrupt)
+        yield from _corrupt(CorruptLine(path, day, start, str(error)), on_corrupt)
         return
     yield Entry(day, start, start + len(line), record, stream)
 
