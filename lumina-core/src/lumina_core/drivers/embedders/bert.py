@@ -1,0 +1,257 @@
+"""BERT encoders as ONNX graphs, written node by node from their weights: no torch, no tracing.
+
+Pooling and the unit norm are part of the graph, so what comes out of the session is the embedding. The fused operators
+are those of ONNX Runtime's `com.microsoft` domain, every one of them with a CPU kernel.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from lumina_core.errors import InvalidInput
+
+__all__ = ["BertConfig", "Pooling", "Precision", "build_graph", "read_config", "rename_weights"]
+
+Pooling = Literal["mean", "cls"]
+Precision = Literal["fp32", "int8"]
+Weights = Mapping[str, NDArray[np.float32]]
+
+_MS: Final = "com.microsoft"
+_OPSET: Final = 18
+_IR_VERSION: Final = 9
+
+_WEIGHT_LIMIT: Final = 63
+"""Weights take 7 of their 8 bits: without VNNI the processor adds two u8·s8 products in 16 bits, and 2·255·63 fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class BertConfig:
+    """What the graph depends on besides the weights. `max_tokens` counts `[CLS]` and `[SEP]`."""
+
+    dim: int
+    layers: int
+    heads: int
+    epsilon: float
+    max_tokens: int
+    pooling: Pooling
+    query_prefix: str = ""
+    document_prefix: str = ""
+
+
+def read_config(directory: Path) -> BertConfig:
+    """Read a sentence-transformers folder: `config.json`, `1_Pooling/`, `sentence_bert_config.json`, the prompts.
+
+    Raises:
+        InvalidInput: it is no BERT model, or it pools or activates in a way the converter does not write.
+    """
+    config = _read_json(directory / "config.json", required=True)
+    if config.get("model_type") != "bert":
+        raise InvalidInput(
+            f"{directory.name!r} holds a {config.get('model_type')!r} model; only BERT encoders can be converted",
+            hint="Use a BERT-type model such as all-MiniLM-L6-v2 or bge-small-en-v1.5, or the sentence-transformers driver.",
+        )
+    for key, known in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+        if config.get(key, known) != known:
+            raise InvalidInput(
+                f"{directory.name!r} has {key} {config[key]!r}, which the converter does not write",
+                hint="Use the sentence-transformers driver for this model.",
+            )
+    prompts = _read_json(directory / "config_sentence_transformers.json").get("prompts") or {}
+    sentence = _read_json(directory / "sentence_bert_config.json")
+    positions = int(config["max_position_embeddings"])
+    return BertConfig(
+        dim=int(config["hidden_size"]),
+        layers=int(config["num_hidden_layers"]),
+        heads=int(config["num_attention_heads"]),
+        epsilon=float(config.get("layer_norm_eps", 1e-12)),
+        max_tokens=min(int(sentence.get("max_seq_length") or positions), positions),
+        pooling=_pooling(directory),
+        query_prefix=str(prompts.get("query") or ""),
+        document_prefix=str(prompts.get("document") or prompts.get("passage") or ""),
+    )
+
+
+def _pooling(directory: Path) -> Pooling:
+    asked = _read_json(directory / "1_Pooling" / "config.json")
+    modes = {key for key, value in asked.items() if key.startswith("pooling_mode_") and value}
+    if not modes or modes == {"pooling_mode_mean_tokens"}:
+        return "mean"
+    if modes == {"pooling_mode_cls_token"}:
+        return "cls"
+    raise InvalidInput(
+        f"{directory.name!r} pools by {sorted(modes)}, which the converter does not write",
+        hint="Use the sentence-transformers driver for this model.",
+    )
+
+
+def _read_json(path: Path, *, required: bool = False) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise InvalidInput(
+            f"{path.parent.name!r} has no {path.name}", hint="Point at a folder in the sentence-transformers layout."
+        ) from None
+    except ValueError as error:
+        raise InvalidInput(f"{path.name} is not JSON: {error}", hint="Fetch the model folder again.") from error
+    return found if isinstance(found, dict) else {}
+
+
+def rename_weights(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """Bring tensors to float32 and to the names of a bare encoder (some files put `bert.` in front)."""
+    return {
+        name.removeprefix("bert."): np.asarray(value, dtype=np.float32)
+        for name, value in tensors.items()
+        if np.issubdtype(value.dtype, np.floating)
+    }
+
+
+def build_graph(weights: Weights, config: BertConfig, precision: Precision) -> onnx.ModelProto:
+    """Write the encoder: `input_ids` and `attention_mask` `(batch, length)` int32 to `embedding` `(batch, dim)` float32.
+
+    The mask must be ones followed by zeros in each row. With `int8`, matrix products take 8-bit activations scaled row by
+    row (each token by its own largest value) and weights scaled column by column: unlike the usual scale per tensor
+    this keeps a text's vector independent of its neighbours in the batch, and is closer to float32.
+
+    Raises:
+        InvalidInput: a tensor is missing.
+    """
+    try:
+        return _Builder(weights, config, precision).build()
+    except KeyError as error:
+        raise InvalidInput(
+            f"the weights lack the tensor {error.args[0]!r}", hint="Fetch the model folder again; it is not complete."
+        ) from error
+
+
+class _Builder:
+    def __init__(self, weights: Weights, config: BertConfig, precision: Precision) -> None:
+        self._weights = weights
+        self._config = config
+        self._precision = precision
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: list[onnx.TensorProto] = []
+
+    def build(self) -> onnx.ModelProto:
+        self._constant("last_axis", np.array([-1], np.int64))
+        self._constant("second_axis", np.array([1], np.int64))
+        self._constant("unit_step", np.array(1 / 127, np.float32))
+        self._constant("middle", np.array(128, np.uint8))
+        states, lengths = self._embeddings()
+        for layer in range(self._config.layers):
+            states = self._layer(f"encoder.layer.{layer}", states, lengths)
+        self._op("LpNormalization", [self._pool(states)], outputs=["embedding"], axis=-1, p=2)
+        graph = helper.make_graph(
+            self._nodes,
+            "bert",
+            [
+                helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "length"])
+                for name in ("input_ids", "attention_mask")
+            ],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", self._config.dim])],
+            self._initializers,
+        )
+        domains = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MS, 1)]
+        return helper.make_model(graph, opset_imports=domains, ir_version=_IR_VERSION, producer_name="lumina")
+
+    def _embeddings(self) -> tuple[str, str]:
+        table = "embeddings.word_embeddings.weight"
+        # Every token is of type 0 here, so its row joins the positions.
+        positions = (
+            self._weights["embeddings.position_embeddings.weight"]
+            + self._weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        norm = self._norm("embeddings.LayerNorm")
+        inputs = ["input_ids", "", self._tensor(table), self._constant("positions", positions), "", *norm]
+        states, lengths = self._op(
+            "EmbedLayerNormalization",
+            [*inputs, "attention_mask"],
+            outputs=["embedded", "lengths"],
+            domain=_MS,
+            epsilon=self._config.epsilon,
+        )
+        return states, lengths
+
+    def _layer(self, prefix: str, states: str, lengths: str) -> str:
+        parts = [f"{prefix}.attention.self.{part}" for part in ("query", "key", "value")]
+        weight = np.concatenate([self._weights[f"{part}.weight"].T for part in parts], axis=1)
+        bias = np.concatenate([self._weights[f"{part}.bias"] for part in parts])
+        name = f"{prefix}.qkv"
+        if self._precision == "fp32":
+            inputs = [states, self._constant(f"{name}.weight", weight), self._constant(f"{name}.bias", bias), lengths]
+            (attended,) = self._op("Attention", inputs, domain=_MS, num_heads=self._config.heads)
+        else:
+            (joined,) = self._op("Add", [self._product(name, states, weight), self._constant(f"{name}.bias", bias)])
+            thirds = self._op("Split", [joined], outputs=[f"{name}.{part}" for part in "qkv"], axis=-1, num_outputs=3)
+            inputs = [*thirds, "", lengths]
+            (attended,) = self._op("MultiHeadAttention", inputs, domain=_MS, num_heads=self._config.heads)
+        states = self._add_and_norm(f"{prefix}.attention.output", attended, states)
+        wide = self._dense(f"{prefix}.intermediate.dense", states)
+        (wide,) = self._op("BiasGelu", [wide, self._tensor(f"{prefix}.intermediate.dense.bias")], domain=_MS)
+        return self._add_and_norm(f"{prefix}.output", wide, states)
+
+    def _add_and_norm(self, prefix: str, inner: str, skip: str) -> str:
+        inputs = [self._dense(f"{prefix}.dense", inner), skip, *self._norm(f"{prefix}.LayerNorm")]
+        inputs.append(self._tensor(f"{prefix}.dense.bias"))
+        (states,) = self._op("SkipLayerNormalization", inputs, domain=_MS, epsilon=self._config.epsilon)
+        return states
+
+    def _dense(self, prefix: str, states: str) -> str:
+        return self._product(prefix, states, self._weights[f"{prefix}.weight"].T)
+
+    def _product(self, name: str, states: str, weight: NDArray[np.float32]) -> str:
+        """Multiply without the bias, which the next fused operator adds."""
+        if self._precision == "fp32":
+            (product,) = self._op("MatMul", [states, self._constant(f"{name}.weight", weight)])
+            return product
+        steps = np.abs(weight).max(axis=0) / _WEIGHT_LIMIT
+        steps[steps == 0] = 1.0
+        levels = np.rint(weight / steps).astype(np.int8)
+        (magnitude,) = self._op("Abs", [states])
+        (peak,) = self._op("ReduceMax", [magnitude, "last_axis"], keepdims=1)
+        (scaled,) = self._op("Div", [states, peak])
+        (rounded,) = self._op("QuantizeLinear", [scaled, "unit_step", "middle"])
+        inputs = [rounded, self._constant(f"{name}.levels", levels), "unit_step"]
+        inputs += [self._constant(f"{name}.steps", steps.astype(np.float32)), "middle"]
+        (product,) = self._op("MatMulIntegerToFloat", inputs, domain=_MS)
+        (product,) = self._op("Mul", [product, peak])
+        return product
+
+    def _pool(self, states: str) -> str:
+        """Pick the first token, or add up the tokens that are not padding (the norm that follows undoes their number)."""
+        if self._config.pooling == "cls":
+            (first,) = self._op("Gather", [states, self._constant("first", np.array(0, np.int64))], axis=1)
+            return first
+        (mask,) = self._op("Cast", ["attention_mask"], to=TensorProto.FLOAT)
+        (row,) = self._op("Unsqueeze", [mask, "second_axis"])
+        (total,) = self._op("MatMul", [row, states])
+        (total,) = self._op("Squeeze", [total, "second_axis"])
+        return total
+
+    def _norm(self, prefix: str) -> list[str]:
+        return [self._tensor(f"{prefix}.weight"), self._tensor(f"{prefix}.bias")]
+
+    def _tensor(self, name: str) -> str:
+        return self._constant(name, self._weights[name])
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def _op(
+        self, kind: str, inputs: list[str], *, outputs: list[str] | None = None, domain: str = "", **attributes: Any
+    ) -> list[str]:
+        name = f"{kind}_{len(self._nodes)}"
+        outputs = outputs or [f"{name}.out"]
+        self._nodes.append(helper.make_node(kind, inputs, outputs, name=name, domain=domain, **attributes))
+        return outputs
