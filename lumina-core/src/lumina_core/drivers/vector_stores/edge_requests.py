@@ -1,0 +1,192 @@
+"""Our requests in Qdrant Edge's words, and its answers in ours. Runs in the index process only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import qdrant_edge as qe
+
+from lumina_core.drivers.vector_store import CollectionSpec
+from lumina_core.drivers.vector_stores.edge_wire import (
+    Hits,
+    QueryColumns,
+    RecordColumns,
+    UpsertColumns,
+    WireFilter,
+    WireMatch,
+    WireRange,
+)
+from lumina_core.errors import InvalidInput
+
+__all__ = ["edge_config", "edge_filter", "edge_points", "edge_query", "hits_of", "payload_selector", "records_of"]
+
+HNSW_M = 16
+HNSW_EF_CONSTRUCT = 128
+HNSW_EF_SEARCH = 128
+_FULL_SCAN_KB = 10_000
+
+
+def edge_config(spec: CollectionSpec) -> qe.EdgeConfig:
+    """How a collection's shard is laid out."""
+    vectors = {
+        "dense": qe.EdgeVectorParams(
+            size=spec.dim,
+            distance=qe.Distance.Cosine,
+            hnsw_config=qe.HnswIndexConfig(
+                m=HNSW_M,
+                ef_construct=HNSW_EF_CONSTRUCT,
+                full_scan_threshold=_FULL_SCAN_KB,
+                max_indexing_threads=1,
+            ),
+        )
+    }
+    if spec.sentences:
+        vectors["sentences"] = qe.EdgeVectorParams(
+            size=spec.dim,
+            distance=qe.Distance.Cosine,
+            datatype=qe.VectorStorageDatatype.Float16,
+            multivector_config=qe.MultiVectorConfig(qe.MultiVectorComparator.MaxSim),
+            hnsw_config=qe.HnswIndexConfig(m=0, ef_construct=16, full_scan_threshold=_FULL_SCAN_KB),
+            memory=qe.Memory.Cold,
+        )
+    sparse = {"bm25": qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf)} if spec.bm25 else None
+    return qe.EdgeConfig(
+        vectors=vectors,
+        sparse_vectors=sparse,
+        payload_memory=qe.Memory.Cold,
+        wal_enabled=True,
+        optimizers=qe.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1000),
+    )
+
+
+def edge_filter(filter: WireFilter | None) -> qe.Filter | None:
+    if filter is None:
+        return None
+    must: list[Any] = [_condition(each) for each in filter.must]
+    if filter.ids is not None:
+        must.append(qe.HasIdCondition(set(filter.ids)))
+    return qe.Filter(must=must, must_not=[_condition(each) for each in filter.must_not])
+
+
+def _condition(condition: WireMatch | WireRange) -> Any:
+    if isinstance(condition, WireRange):
+        return qe.FieldCondition(condition.key, range=qe.RangeFloat(gte=condition.gte, lte=condition.lte))
+    values = condition.values
+    if len(values) == 1:
+        return qe.FieldCondition(condition.key, match=qe.MatchValue(values[0]))
+    if values and (all(isinstance(each, str) for each in values) or all(type(each) is int for each in values)):
+        return qe.FieldCondition(condition.key, match=qe.MatchAny(values))
+    if not values:
+        return qe.HasIdCondition(set())
+    return qe.Filter(should=[qe.FieldCondition(condition.key, match=qe.MatchValue(each)) for each in values])
+
+
+def edge_points(columns: UpsertColumns, spec: CollectionSpec) -> list[qe.Point]:
+    """Raises `InvalidInput` unless the vectors are those of the collection."""
+    count = len(columns.uuids)
+    if columns.dim != spec.dim or len(columns.dense) != count * spec.dim * 4:
+        raise InvalidInput(
+            f"the collection {spec.name!r} holds vectors of {spec.dim} dimensions, not {columns.dim}",
+            hint="Vectors of another model cannot be mixed in: run `lumina reindex` after changing the embedder.",
+        )
+    dense = np.frombuffer(columns.dense, "<f4").reshape(count, spec.dim).tolist()
+    sentences = np.frombuffer(columns.sentences, "<f4").reshape(-1, spec.dim).tolist()
+    indices = np.frombuffer(columns.term_indices, "<u4").tolist()
+    values = np.frombuffer(columns.term_values, "<f4").tolist()
+    points = []
+    row = term = 0
+    for i, uuid in enumerate(columns.uuids):
+        vectors: dict[str, Any] = {"dense": dense[i]}
+        rows, terms = columns.sentence_counts[i], columns.term_counts[i]
+        if rows:
+            vectors["sentences"] = sentences[row : row + rows]
+            row += rows
+        if terms >= 0:
+            vectors["bm25"] = qe.SparseVector(indices[term : term + terms], values[term : term + terms])
+            term += terms
+        points.append(qe.Point(uuid, vectors, columns.payloads[i]))
+    return points
+
+
+def edge_query(query: QueryColumns, spec: CollectionSpec) -> qe.QueryRequest:
+    """Raises `InvalidInput` where the collection has no such vector, or one of another dimension."""
+    known = {"dense"} | ({"sentences"} if spec.sentences else set()) | ({"bm25"} if spec.bm25 else set())
+    if query.using not in known:
+        raise InvalidInput(
+            f"the collection {spec.name!r} has no vector {query.using!r}", hint=f"It has {', '.join(sorted(known))}."
+        )
+    if (query.indices is not None) != (query.using == "bm25"):
+        raise InvalidInput(f"{query.using!r} cannot be searched with a vector of that kind")
+    vector: Any = np.frombuffer(query.vector, "<f4").tolist()
+    params = None
+    if query.indices is not None:
+        vector = qe.SparseVector(np.frombuffer(query.indices, "<u4").tolist(), vector)
+    elif len(vector) != spec.dim:
+        raise InvalidInput(
+            f"the query vector has {len(vector)} dimensions, the collection {spec.name!r} has {spec.dim}",
+            hint="Run `lumina reindex` after changing the embedder.",
+        )
+    elif query.using == "sentences":
+        vector = [vector]
+    else:
+        params = qe.SearchParams(hnsw_ef=max(HNSW_EF_SEARCH, query.limit), exact=query.exact)
+    return qe.QueryRequest(
+        limit=query.limit,
+        query=qe.Query.Nearest(vector, using=query.using),
+        filter=edge_filter(query.filter),
+        params=params,
+        with_payload=payload_selector(query.payload),
+        with_vector=False,
+    )
+
+
+def payload_selector(fields: Sequence[str] | None) -> bool | list[str]:
+    """`id` always comes along: it is what callers know the point by."""
+    return True if fields is None else ["id", *fields]
+
+
+def hits_of(points: Sequence[qe.ScoredPoint], fields: Sequence[str] | None) -> Hits:
+    payloads = [point.payload or {} for point in points]
+    scores = [point.score for point in points]
+    ids = [payload["id"] for payload in payloads]
+    if fields is None:
+        return Hits(ids, scores, payloads)
+    if not fields:
+        return Hits(ids, scores, None)
+    return Hits(ids, scores, payloads if "id" in fields else [_without_id(payload) for payload in payloads])
+
+
+def _without_id(payload: dict[str, Any]) -> dict[str, Any]:
+    payload.pop("id", None)
+    return payload
+
+
+def records_of(
+    records: Sequence[qe.Record], fields: Sequence[str] | None, vectors: Sequence[str], dim: int
+) -> RecordColumns:
+    payloads = [record.payload or {} for record in records]
+    ids = [payload["id"] for payload in payloads]
+    if fields is not None and "id" not in fields:
+        payloads = [_without_id(payload) for payload in payloads]
+    columns = RecordColumns(ids, payloads, dim)
+    if not vectors:
+        return columns
+    named: list[dict[str, Any]] = [record.vector or {} for record in records]  # each access converts: ask once
+    if "dense" in vectors:
+        columns.dense = np.array([each["dense"] for each in named], "<f4").tobytes()
+    if "sentences" in vectors:
+        columns.sentence_counts = [len(each.get("sentences", ())) for each in named]
+        columns.sentences = np.array([row for each in named for row in each.get("sentences", ())], "<f4").tobytes()
+    if "bm25" in vectors:
+        sparse = [each.get("bm25") for each in named]
+        columns.term_counts = [-1 if each is None else len(each.indices) for each in sparse]
+        columns.term_indices = np.array([i for each in sparse if each for i in each.indices], "<u4").tobytes()
+        columns.term_values = np.array([v for each in sparse if each for v in each.values], "<f4").tobytes()
+    return columns
+
+
+def uuid_text(point_id: int | str | UUID) -> str:
+    return str(point_id)

@@ -1,0 +1,336 @@
+"""What the index process does with the calls it receives."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from lumina_core.drivers.vector_store import CollectionSpec
+from lumina_core.drivers.vector_stores.edge_collection import Collection, sync_tree
+from lumina_core.drivers.vector_stores.edge_optimise import Optimisation, Unindexed, disk_bytes
+from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
+from lumina_core.drivers.vector_stores.edge_wire import (
+    QueryColumns,
+    Reply,
+    Request,
+    UpsertColumns,
+    WireFilter,
+    decode_request,
+    encode_error,
+    frame,
+    split_frames,
+)
+from lumina_core.errors import CoreError, InvalidInput, NotFound, StorageFull
+
+__all__ = ["EdgeServer"]
+
+log = structlog.get_logger(__name__)
+
+_FLUSH_AFTER_BYTES = 32 * 1024 * 1024
+_FLUSH_AFTER_S = 10.0
+_PAUSE_READING_AT = 64
+
+
+class EdgeServer:
+    """Owns the collections under `path` and answers calls, one at a time.
+
+    Args:
+        path: The directory of the index. The caller holds its lock.
+        min_free_bytes: Writes are refused while the disk has less room than this. Edge writes through memory maps, and a
+            memory map that hits a full disk kills the process: so we stop before.
+    """
+
+    def __init__(self, path: Path, *, min_free_bytes: int) -> None:
+        self._path = path
+        self._min_free_bytes = min_free_bytes
+        self._schedule = Schedule()
+        self._collections: dict[str, Collection] = {}
+        self._broken: dict[str, CoreError] = {}
+        self._unflushed: dict[str, int] = {}
+        self._optimisations: dict[str, Optimisation] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._version = version("qdrant-edge-py")
+
+    def open(self) -> None:
+        """Load every collection. One that cannot be read fails the calls on it, not the others."""
+        for child in sorted(self._path.iterdir()):
+            if not child.is_dir():
+                continue
+            if child.name.startswith("."):
+                shutil.rmtree(child, ignore_errors=True)
+                continue
+            try:
+                self._collections[child.name] = Collection.open(child)
+            except CoreError as error:
+                log.error("collection_unreadable", collection=child.name, reason=error.message)
+                self._broken[child.name] = error
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        flusher = asyncio.create_task(self._flush_now_and_then())
+        try:
+            await self._schedule.run()
+        finally:
+            flusher.cancel()
+
+    def connection(self) -> asyncio.Protocol:
+        return _Connection(self)
+
+    def close(self) -> None:
+        """Finish the calls already received and flush."""
+        for optimisation in self._optimisations.values():
+            optimisation.abandon()
+        self._schedule.drain()
+        for collection in self._collections.values():
+            collection.close()
+
+    def receive(self, client: _Connection, body: bytes) -> None:
+        request = decode_request(body)
+
+        def run() -> None:
+            client.answer(request.id, lambda: self._perform(client, request, body))
+
+        self._schedule.add(Job(client, request.collection, request.writes, run))
+
+    def waiting(self, client: _Connection) -> int:
+        return self._schedule.waiting(client)
+
+    def forget(self, client: _Connection) -> None:
+        self._schedule.drop_reads(client)
+
+    def _perform(self, client: _Connection, request: Request, body: bytes) -> Any:
+        name = request.collection
+        if request.op in _WITHOUT_COLLECTION:
+            return _WITHOUT_COLLECTION[request.op](self, name, request.args)
+        collection = self._collection(name)
+        if request.op == "optimise":
+            self._start(self._optimise(client, request.id, collection))
+            return _LATER
+        if request.op == "flush":
+            self._start(self._flush(client, request.id, collection))
+            return _LATER
+        if request.op not in _OPERATIONS:
+            raise InvalidInput(f"the index knows no operation {request.op!r}")
+        if not request.writes:
+            return _OPERATIONS[request.op](self, collection, request.args)
+        self._check_room(len(body))
+        result = _OPERATIONS[request.op](self, collection, request.args)
+        self._unflushed[name] = self._unflushed.get(name, 0) + len(body)
+        if optimisation := self._optimisations.get(name):
+            optimisation.record(body)
+        return result
+
+    def replay(self, collection: Collection, body: bytes) -> None:
+        """Do a recorded write again, on the copy of its collection."""
+        request = decode_request(body)
+        _OPERATIONS[request.op](self, collection, request.args)
+
+    def _collection(self, name: str) -> Collection:
+        if collection := self._collections.get(name):
+            return collection
+        if error := self._broken.get(name):
+            raise type(error)(error.message, hint=error.hint)
+        raise NotFound(f"there is no collection {name!r}", hint="Run `lumina reindex` to build the index.")
+
+    def _check_room(self, size_bytes: int) -> None:
+        free_bytes = shutil.disk_usage(self._path).free
+        if free_bytes < self._min_free_bytes + 4 * size_bytes:
+            raise StorageFull(
+                f"the disk has {free_bytes // 2**20} MiB left, the index needs {self._min_free_bytes // 2**20} MiB spare",
+                hint="Free some space; nothing was changed and searching goes on.",
+            )
+
+    def _ensure(self, name: str, args: msgspec.Raw) -> None:
+        spec = _decode(args, CollectionSpec)
+        if spec.name != name or not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+            raise InvalidInput(f"{name!r} cannot name a collection", hint="Use letters, digits, - and _.")
+        if name in self._broken:
+            self._collection(name)
+        if collection := self._collections.get(name):
+            collection.ensure(spec)
+            return
+        self._check_room(0)
+        self._collections[name] = Collection.create(self._path, spec)
+
+    def _drop(self, name: str, args: msgspec.Raw) -> None:
+        if optimisation := self._optimisations.pop(name, None):
+            optimisation.abandon()
+        self._broken.pop(name, None)
+        self._unflushed.pop(name, None)
+        collection = self._collections.pop(name, None)
+        if not (self._path / name).is_dir():
+            return
+        number = 0
+        while (leaving := self._path / f".drop-{name}-{number}").exists():
+            number += 1
+        (self._path / name).rename(leaving)
+        if collection:
+            collection.close()
+        self._start(asyncio.to_thread(shutil.rmtree, leaving, ignore_errors=True))
+
+    def _spec(self, name: str, args: msgspec.Raw) -> CollectionSpec:
+        return self._collection(name).spec
+
+    def _info(self, collection: Collection, args: msgspec.Raw) -> list[Any]:
+        points = collection.count(None)
+        waiting = Unindexed.of(collection)
+        return [points, max(points - waiting.points, 0), disk_bytes(collection.path), self._version]
+
+    def _needs_optimising(self, collection: Collection, args: msgspec.Raw) -> bool:
+        return collection.spec.name not in self._optimisations and Unindexed.of(collection).is_much
+
+    def _upsert(self, collection: Collection, args: msgspec.Raw) -> None:
+        collection.upsert(_decode(args, UpsertColumns))
+
+    def _delete(self, collection: Collection, args: msgspec.Raw) -> None:
+        collection.delete(_decode(args, WireFilter))
+
+    def _set_payload(self, collection: Collection, args: msgspec.Raw) -> None:
+        collection.set_payload(_decode(args, dict[str, dict[str, Any]]))
+
+    def _query(self, collection: Collection, args: msgspec.Raw) -> Any:
+        return collection.query(_decode(args, list[QueryColumns]))
+
+    def _retrieve(self, collection: Collection, args: msgspec.Raw) -> Any:
+        return collection.retrieve(*_decode(args, tuple[list[str], list[str] | None, list[str]]))
+
+    def _scroll(self, collection: Collection, args: msgspec.Raw) -> Any:
+        return collection.scroll(*_decode(args, tuple[WireFilter | None, int, str | None, list[str] | None]))
+
+    def _count(self, collection: Collection, args: msgspec.Raw) -> int:
+        return collection.count(_decode(args, WireFilter | None))
+
+    async def _optimise(self, client: _Connection, call: int, collection: Collection) -> None:
+        name = collection.spec.name
+        if name in self._optimisations:
+            client.send(Reply(call, msgspec.Raw(msgspec.msgpack.encode(False))))
+            return
+        optimisation = Optimisation(collection, self._schedule, self.replay, self._min_free_bytes)
+        self._optimisations[name] = optimisation
+        try:
+            done = await optimisation.run()
+        except CoreError as error:
+            client.send(Reply(call, error=encode_error(error)))
+        else:
+            client.send(Reply(call, msgspec.Raw(msgspec.msgpack.encode(done))))
+        finally:
+            if self._optimisations.get(name) is optimisation:
+                del self._optimisations[name]
+
+    async def _flush(self, client: _Connection | None, call: int, collection: Collection) -> None:
+        """Sync the files from a thread first, so that the flush itself, which stops everything, finds little to do."""
+        name = collection.spec.name
+        self._unflushed.pop(name, None)
+        await asyncio.to_thread(sync_tree, collection.shard_path)
+
+        def flush() -> None:
+            if self._collections.get(name) is collection:
+                collection.flush()
+
+        def run() -> None:
+            if client is None:
+                flush()
+            else:
+                client.answer(call, flush)
+
+        self._schedule.add(Job(self, name, True, run))
+
+    async def _flush_now_and_then(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(1)
+            ticks += 1
+            for name, size_bytes in list(self._unflushed.items()):
+                if (size_bytes >= _FLUSH_AFTER_BYTES or ticks % _FLUSH_AFTER_S == 0) and name in self._collections:
+                    await self._flush(None, 0, self._collections[name])
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Later:
+    """Stands for an answer that will be sent once it is there."""
+
+
+_LATER = _Later()
+
+_WITHOUT_COLLECTION: dict[str, Callable[[EdgeServer, str, msgspec.Raw], Any]] = {
+    "ensure": EdgeServer._ensure,
+    "drop": EdgeServer._drop,
+    "spec": EdgeServer._spec,
+}
+
+_OPERATIONS: dict[str, Callable[[EdgeServer, Collection, msgspec.Raw], Any]] = {
+    "upsert": EdgeServer._upsert,
+    "delete": EdgeServer._delete,
+    "set_payload": EdgeServer._set_payload,
+    "query": EdgeServer._query,
+    "retrieve": EdgeServer._retrieve,
+    "scroll": EdgeServer._scroll,
+    "count": EdgeServer._count,
+    "info": EdgeServer._info,
+    "needs_optimising": EdgeServer._needs_optimising,
+}
+
+
+def _decode(args: msgspec.Raw, kind: Any) -> Any:
+    return msgspec.msgpack.decode(args, type=kind)
+
+
+@dataclass(eq=False)
+class _Connection(asyncio.Protocol):
+    """One client. A client that sends nonsense is disconnected."""
+
+    server: EdgeServer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 — what a stream socket gives
+        self._transport = transport
+        self._buffer = bytearray()
+        self._paused = False
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            for body in split_frames(self._buffer):
+                self.server.receive(self, body)
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("client_disconnected", reason=str(error))
+            self._transport.abort()
+            return
+        if not self._paused and self.server.waiting(self) >= _PAUSE_READING_AT:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.server.forget(self)
+
+    def answer(self, call: int, compute: Callable[[], Any]) -> None:
+        """Send what `compute` returns, or the error it raises."""
+        try:
+            value = compute()
+            if value is _LATER:
+                return
+            reply = Reply(call, msgspec.Raw(msgspec.msgpack.encode(value)))
+        except CoreError as error:
+            reply = Reply(call, error=encode_error(error))
+        except msgspec.ValidationError as error:
+            reply = Reply(call, error=("InvalidInput", f"the call does not fit the index: {error}", None))
+        self.send(reply)
+
+    def send(self, reply: Reply) -> None:
+        if self._paused and self.server.waiting(self) < _PAUSE_READING_AT // 2:
+            self._paused = False
+            self._transport.resume_reading()
+        if not self._transport.is_closing():
+            self._transport.write(frame(reply))
