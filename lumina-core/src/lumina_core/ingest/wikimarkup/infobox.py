@@ -45,7 +45,7 @@ _WORDS = re.compile(r"\w")
 _YEAR = re.compile(r"^\d{4}$")
 
 
-def infobox_lines(name: str, named: Mapping[str, str]) -> list[str]:
+def infobox_lines(named: Mapping[str, str]) -> list[str]:
     """Choose and clean an infobox's parameters. Values that do not come out clean are left out."""
     facts = {_CAMEL.sub("_", key).replace(" ", "_").lower(): value for key, value in named.items()}
     values = {key: cleaned for key, value in facts.items() if value and (cleaned := _value(value))}
