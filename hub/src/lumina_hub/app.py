@@ -30,9 +30,9 @@ from lumina_hub.settings import Settings
 from lumina_hub.status.endpoints import router as status
 from lumina_hub.version import VERSION
 
-__all__ = ["HubApp", "create_app"]
+__all__ = ["ROUTES", "HubApp", "create_app"]
 
-_ROUTES: tuple[BaseRoute, ...] = tuple(
+ROUTES: tuple[BaseRoute, ...] = tuple(
     route
     for router in (pages, health, chat, search, ingest, graph, reindex, status, metrics_routes)
     for route in router.routes
@@ -85,7 +85,7 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
     app = HubApp(
         title="Lumina",
         version=VERSION,
-        routes=list(_ROUTES),
+        routes=list(ROUTES),
         middleware=middleware,
         lifespan=lifespan,
         openapi_url=None,

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-__all__ = ["SeedName", "Settings", "Source", "ValueSource", "is_loopback", "seed_names"]
+__all__ = ["SeedName", "Settings", "Source", "ValueSource", "is_loopback", "is_secret", "seed_names"]
 
 DEFAULT_HOME = Path("~/.lumina")
 

@@ -17,7 +17,7 @@ __all__ = ["PREFIX", "SETTINGS_FILE", "load_settings"]
 
 PREFIX = "LUMINA_"
 SETTINGS_FILE = "lumina.yml"
-_NOT_OURS = ("LUMINA_TEST_", "LUMINA_SOAK", "LUMINA_BENCH_")
+_NOT_OURS = ("LUMINA_TEST_", "LUMINA_SOAK", "LUMINA_BENCH_", "LUMINA_DEBUG")  # for tests and for finding mistakes
 _NOT_IN_FILE = frozenset({"home"})
 
 _Found = tuple[str, ValueSource, object]  # setting, where it stands, raw value
@@ -46,9 +46,8 @@ def load_settings(flags: Mapping[str, object | None], environ: Mapping[str, str]
         found.setdefault(name, (origin, value))
 
     settings = _validated(found, findings)
-    if settings is not None:
-        findings.extend(_combinations(settings))
-    if findings or settings is None:
+    findings.extend(_combinations(settings))
+    if findings:
         raise InvalidSettings(findings)
     return settings.with_sources({name: origin for name, (origin, _) in found.items()})
 
@@ -108,18 +107,22 @@ def _unknown(written: str, source: Source, name: str, *, prefix: str) -> Setting
     return SettingFinding(written, source.value, "is not a setting", hint)
 
 
-def _validated(found: Mapping[str, tuple[ValueSource, object]], findings: list[SettingFinding]) -> Settings | None:
+def _validated(found: Mapping[str, tuple[ValueSource, object]], findings: list[SettingFinding]) -> Settings:
+    """The settings; where values cannot be used, those that can be, with a finding for each of the others."""
     values: dict[str, Any] = {name: value for name, (_, value) in found.items()}
     try:
         return Settings(**values)
     except ValidationError as error:
+        wrong = set()
         for item in error.errors(include_url=False, include_input=False):
             name = str(item["loc"][0])
-            origin = found[name][0] if name in found else ValueSource(Source.DEFAULT, name)
-            field = Settings.model_fields.get(name)
-            hint = f"{field.description} Default: {field.default}." if field else "`lumina config` lists every setting."
-            findings.append(SettingFinding(origin.name, origin.source.value, item["msg"], hint))
-        return None
+            wrong.add(name)
+            field = Settings.model_fields[name]
+            default = "" if field.default is None else f" Default: {field.default}."
+            message = item["msg"][:1].lower() + item["msg"][1:]
+            origin = found[name][0]
+            findings.append(SettingFinding(origin.name, origin.source.value, message, f"{field.description}{default}"))
+        return Settings(**{name: value for name, value in values.items() if name not in wrong})
 
 
 def _combinations(settings: Settings) -> Iterator[SettingFinding]:
