@@ -80,7 +80,7 @@ def ask(said: Globals, question: Question = None, session: Session = None) -> No
     from lumina_hub.cli import asking
     from lumina_hub.cli.running import run
 
-    run(said, asking.converse(said, session) if question is None else asking.ask(said, question, session))
+    run(asking.converse(said, session) if question is None else asking.ask(said, question, session))
 
 
 @app.command()
@@ -97,7 +97,7 @@ def search(
     from lumina_hub.cli import asking
     from lumina_hub.cli.running import run
 
-    run(said, asking.search(said, query, limit=limit, source=source, article=article, explain=explain))
+    run(asking.search(said, query, limit=limit, source=source, article=article, explain=explain))
 
 
 @app.command()
@@ -111,7 +111,7 @@ def ingest(
     from lumina_hub.cli import ingesting
     from lumina_hub.cli.running import run
 
-    run(said, ingesting.ingest(said, source, kind))
+    run(ingesting.ingest(said, source, kind))
 
 
 @app.command()
@@ -121,7 +121,7 @@ def reindex(said: Globals) -> None:
     from lumina_hub.cli import reindexing
     from lumina_hub.cli.running import run
 
-    run(said, reindexing.reindex(said))
+    run(reindexing.reindex(said))
 
 
 @app.command()
@@ -131,7 +131,7 @@ def status(said: Globals) -> None:
     from lumina_hub.cli import status
     from lumina_hub.cli.running import run
 
-    raise typer.Exit(run(said, status.status(said)))
+    raise typer.Exit(run(status.status(said)))
 
 
 @app.command()
@@ -172,7 +172,7 @@ def graph_log(
     from lumina_hub.cli import graph
     from lumina_hub.cli.running import run
 
-    run(said, graph.log(said, limit=limit, kind=kind))
+    run(graph.log(said, limit=limit, kind=kind))
 
 
 @graph_app.command("diff")
@@ -187,7 +187,7 @@ def graph_diff(
     from lumina_hub.cli import graph
     from lumina_hub.cli.running import run
 
-    run(said, graph.diff(said, article, older=older, newer=newer))
+    run(graph.diff(said, article, older=older, newer=newer))
 
 
 @graph_app.command("show")
@@ -201,7 +201,7 @@ def graph_show(
     from lumina_hub.cli import graph
     from lumina_hub.cli.running import run
 
-    run(said, graph.show(said, article, revision=revision))
+    run(graph.show(said, article, revision=revision))
 
 
 @graph_app.command("restore")
@@ -215,7 +215,7 @@ def graph_restore(
     from lumina_hub.cli import graph
     from lumina_hub.cli.running import run
 
-    run(said, graph.restore(said, name, revision))
+    run(graph.restore(said, name, revision))
 
 
 @graph_app.command("points")
@@ -225,7 +225,7 @@ def graph_points(said: Globals) -> None:
     from lumina_hub.cli import graph
     from lumina_hub.cli.running import run
 
-    run(said, graph.points(said))
+    run(graph.points(said))
 
 
 @graph_app.command("save")
@@ -237,7 +237,7 @@ def graph_save(
     from lumina_hub.cli import graph
     from lumina_hub.cli.running import run
 
-    run(said, graph.save(said, name))
+    run(graph.save(said, name))
 
 
 @graph_app.command("export")
@@ -250,7 +250,7 @@ def graph_export(
     from lumina_hub.cli import graph
     from lumina_hub.cli.running import run
 
-    run(said, graph.export(said, out))
+    run(graph.export(said, out))
 
 
 @eval_app.command("retrieval")

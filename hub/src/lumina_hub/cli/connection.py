@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import psutil
 
 from lumina_hub.cli.asgi import StreamingAsgiTransport
 from lumina_hub.cli.failures import Failure, from_problem
-from lumina_hub.cli.options import Globals
+from lumina_hub.cli.options import DEBUG, Globals
 from lumina_hub.home import Home, HubAddress
 from lumina_hub.settings import Settings
 
@@ -95,7 +96,10 @@ async def connect(said: Globals) -> AsyncIterator[HubConnection]:
         return
 
     from lumina_hub.app import create_app
+    from lumina_hub.logs import configure_logs
 
+    Home.open(settings.home)
+    configure_logs(settings.home / "logs", level="debug" if os.environ.get(DEBUG) else "warning")
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),

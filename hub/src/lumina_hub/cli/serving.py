@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
+import sys
+
+from lumina_hub.cli.logs import log_to_stderr
 from lumina_hub.cli.options import Globals
+from lumina_hub.cli.output import data, note, print_json
+from lumina_hub.home import Home
 
 __all__ = ["setup", "up"]
 
 
 def up(said: Globals) -> None:
-    raise NotImplementedError
+    """Serve until told to stop. Says where it listens on stdout: a banner, or one line of JSON."""
+    from lumina_hub.server import run
+
+    settings = said.settings()
+
+    def announce(banner: str) -> None:
+        if not said.json:
+            sys.stdout.write(banner + "\n")
+            sys.stdout.flush()
+            return
+        home = Home(settings.home)
+        address = home.read_address()
+        print_json(
+            {
+                "url": address.url if address else None,
+                "pid": address.pid if address else None,
+                "home": str(settings.home),
+                "token_path": str(home.token_path),
+            },
+            indent=None,
+        )
+
+    run(settings, announce=announce)
 
 
 def setup(said: Globals) -> None:
-    raise NotImplementedError
+    """Make the home, convert the embedding model and find out how this processor computes it fastest."""
+    settings = said.settings()
+    Home.open(settings.home)
+    log_to_stderr()
+    if settings.embedder != "onnx":
+        note(f"The embedder {settings.embedder!r} needs no preparation.")
+        return
+    from lumina_core.drivers.embedders.loading import load_embedder
+
+    if not settings.models_dir.is_dir():
+        note("Converting the embedding model (once; a few seconds) …")
+    embedder = load_embedder("onnx", models_dir=settings.models_dir, precision=settings.embedder_precision)
+    try:
+        info = embedder.info
+    finally:
+        embedder.close()
+    if said.json:
+        print_json({"home": str(settings.home), "model": info.model, "precision": info.precision, "dim": info.dim})
+    else:
+        data().print(f"Ready: {info.model} in {info.precision}, in {settings.models_dir}.", markup=False)
