@@ -67,9 +67,9 @@ class EventWriter:
         self._drop_redirect(entry, name)
         self._execute(
             "UPDATE articles SET live = 1, name = ?, source = ?, title = ?, url = ?, revision = ?, ts = ?, at = ?,"
-            " fingerprint = ?, summary = ?, wikidata = ?, day = ?, start = ?, end = ? WHERE key = ?",
+            " fingerprint = ?, summary = ?, wikidata = ?, day = ?, start = ?, end = ?, replaced = ? WHERE key = ?",
             (name, article.source, article.title, article.url, article.revision, article.ts, at, article.fingerprint,
-             article.summary, article.wikidata, entry.day, entry.start, entry.end, key),
+             article.summary, article.wikidata, entry.day, entry.start, entry.end, entry.record.get("replaced"), key),
         )  # fmt: skip
         if old_name is not None and old_name != name:
             self._release_name(old_name, key)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from lumina_core.documents import Article, ArticleId, normalise_title
+from lumina_core.documents import Article, ArticleId, Redirect, normalise_title
 from lumina_core.errors import CoreError, NotFound, StorageFull
 from lumina_core.graph.catalogue_events import fold_title
 from lumina_core.graph.catalogue_rows import ArticleRow, Counts, Link, Problem, RevisionRow
@@ -25,9 +25,10 @@ __all__ = ["CatalogueReader", "translated"]
 
 _ARTICLE_COLUMNS = (
     "a.id, a.title, a.url, a.source, a.revision, a.ts, a.at, a.fingerprint, a.summary, a.wikidata,"
-    " a.day, a.start, a.end, r.rank"
+    " a.day, a.start, a.end, a.replaced, r.rank"
 )
 _FROM_ARTICLES = "FROM articles AS a LEFT JOIN ranks AS r ON r.article = a.key"
+_NAME = "SELECT id FROM names WHERE source = (SELECT id FROM sources WHERE name = ?) AND name = ?"
 _STANDING_FOR = (
     "WITH RECURSIVE standing(id) AS ("
     "SELECT id FROM names WHERE article = (SELECT key FROM articles WHERE id = ? AND live)"
@@ -100,24 +101,31 @@ class CatalogueReader:
         return [RevisionRow(number, *row) for number, row in enumerate(rows, 1)]
 
     def has_revision(self, source: str, title: str, revision: str) -> bool:
-        """Whether the graph holds that revision of a live article, or a redirect of that title and revision."""
+        """Whether adding that revision of the article or redirect of that title is known to change nothing."""
         with self.reading() as connection:
             row = connection.execute(
-                "SELECT id, redirect FROM names WHERE source = (SELECT id FROM sources WHERE name = ?) AND name = ?",
+                f"SELECT 1 FROM articles WHERE live AND name = ({_NAME}) AND ? IN (revision, replaced)",
+                (source, normalise_title(title), revision),
+            ).fetchone()
+        if row is not None:
+            return True
+        redirect = self.redirect_named(source, title)
+        return redirect is not None and redirect.revision == revision
+
+    def redirect_named(self, source: str, title: str) -> Redirect | None:
+        """The redirect of that title in that source; None where the title is none now."""
+        with self.reading() as connection:
+            row = connection.execute(
+                f"SELECT n.name, r.target, r.revision, r.ts FROM names AS n JOIN redirects AS r ON r.name = n.id"
+                f" WHERE n.id = ({_NAME}) AND n.redirect IS NOT NULL ORDER BY r.day DESC, r.start DESC LIMIT 1",
                 (source, normalise_title(title)),
             ).fetchone()
-            if row is None:
-                return False
-            name, redirect = row
-            if redirect is not None:
-                query = "SELECT revision = ? FROM redirects WHERE name = ? ORDER BY day DESC, start DESC LIMIT 1"
-            else:
-                query = (
-                    "SELECT 1 FROM revisions WHERE revision = ?"
-                    " AND article IN (SELECT key FROM articles WHERE live AND name = ?) LIMIT 1"
-                )
-            found = connection.execute(query, (revision, name)).fetchone()
-        return bool(found and found[0])
+        return Redirect(row[0], row[1], source, row[2], row[3]) if row else None
+
+    def articles_named(self, source: str, title: str) -> list[ArticleRow]:
+        """The live articles of exactly that title in that source: in a wiki at most one."""
+        query = f"SELECT {_ARTICLE_COLUMNS} {_FROM_ARTICLES} WHERE a.live AND a.name = ({_NAME}) ORDER BY a.id"
+        return self._many(query, source, normalise_title(title))
 
     def find_title(self, title: str, *, source: str | None = None) -> ArticleRow | None:
         """The article a title stands for, through redirects: first as written, then whatever the case.
@@ -205,9 +213,13 @@ class CatalogueReader:
 
     def recovery_points(self) -> list[RecoveryPoint]:
         """Every recovery point, oldest first."""
-        with self.reading() as connection:
-            rows = connection.execute("SELECT record FROM recovery_points ORDER BY rowid").fetchall()
-        return [decode_recovery_point(msgspec.json.decode(record)) for (record,) in rows]
+        return self._recovery_points("ORDER BY rowid")
+
+    def recovery_point(self, name: str) -> RecoveryPoint | None:
+        return next(iter(self._recovery_points("WHERE name = ?", name)), None)
+
+    def newest_recovery_point(self) -> RecoveryPoint | None:
+        return next(iter(self._recovery_points("ORDER BY rowid DESC LIMIT 1")), None)
 
     def problems(self) -> list[Problem]:
         """Lines of the log that were passed over since the catalogue was built."""
@@ -233,6 +245,11 @@ class CatalogueReader:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 self._readers.put(connection)
+
+    def _recovery_points(self, condition: str, *values: object) -> list[RecoveryPoint]:
+        with self.reading() as connection:
+            rows = connection.execute(f"SELECT record FROM recovery_points {condition}", values).fetchall()
+        return [decode_recovery_point(msgspec.json.decode(record)) for (record,) in rows]
 
     def _one(self, query: str, *values: object) -> ArticleRow | None:
         with self.reading() as connection:

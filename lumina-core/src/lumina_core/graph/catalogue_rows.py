@@ -12,7 +12,8 @@ __all__ = ["ArticleRow", "Counts", "Link", "Problem", "RevisionRow"]
 @dataclass(frozen=True, slots=True)
 class ArticleRow:
     """What is known of a live article without reading its text. `pagerank` is None until it has been computed.
-    `at` is when this state was appended, epoch seconds; its line lies at `[start, end)` in the file of `day`."""
+    `at` is when this state was appended, epoch seconds; its line lies at `[start, end)` in the file of `day`.
+    `replaced` names the revision that was deliberately given up for this one by a restore."""
 
     id: ArticleId
     title: str
@@ -27,6 +28,7 @@ class ArticleRow:
     day: str
     start: int
     end: int
+    replaced: str | None
     pagerank: float | None
 
 

@@ -35,7 +35,7 @@ CREATE INDEX names_redirect ON names(redirect) WHERE redirect IS NOT NULL;
 CREATE TABLE articles(
   key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, live INTEGER NOT NULL DEFAULT 0, name INTEGER, source TEXT,
   title TEXT, url TEXT, revision TEXT, ts REAL, at REAL, fingerprint TEXT, summary TEXT, wikidata TEXT,
-  day TEXT, start INTEGER, end INTEGER
+  day TEXT, start INTEGER, end INTEGER, replaced TEXT
 );
 CREATE INDEX articles_name ON articles(name) WHERE live;
 CREATE TABLE revisions(
