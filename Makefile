@@ -35,17 +35,18 @@ lint: .venv/.ready-dev
 	$(BIN)/ruff check .
 
 types: .venv/.ready-dev
-	$(BIN)/mypy sdk/src lumina-core/src hub/src
+	$(BIN)/mypy $(PACKAGES:%=%/src)
+	for tests in $(wildcard $(PACKAGES:%=%/tests) tests); do $(BIN)/mypy $$tests || exit 1; done
 
 contracts: .venv/.ready-dev
 	$(BIN)/lint-imports
 
 docs-fresh: .venv/.ready-dev
-	$(BIN)/python -m lumina_hub.cli.reference --check docs/reference
+	$(BIN)/python -m lumina_hub.reference --check docs/reference
 
 ## make docs     write the generated pages of docs/reference anew
 docs: .venv/.ready-dev
-	$(BIN)/python -m lumina_hub.cli.reference docs/reference
+	$(BIN)/python -m lumina_hub.reference docs/reference
 
 pytest: .venv/.ready-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

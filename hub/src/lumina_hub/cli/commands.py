@@ -57,11 +57,19 @@ def _eval(said: Globals) -> None:
 
 @app.command()
 @command
-def up(said: Globals) -> None:
+def up(
+    said: Globals,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key, PEM.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy in front encrypts: listen beyond loopback without TLS.")
+    ] = False,
+    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
+) -> None:
     """Start Lumina on this home and serve until it is stopped."""
     from lumina_hub.cli.serving import up
 
-    up(said)
+    up(said, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy or None, log_level=log_level)
 
 
 @app.command()

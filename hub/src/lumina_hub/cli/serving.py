@@ -12,11 +12,16 @@ from lumina_hub.home import Home
 __all__ = ["setup", "up"]
 
 
-def up(said: Globals) -> None:
-    """Serve until told to stop. Says where it listens on stdout: a banner, or one line of JSON."""
+def up(said: Globals, **flags: object) -> None:
+    """Serve until told to stop. Says where it listens on stdout: a banner, or one line of JSON.
+
+    Args:
+        said: What every command takes.
+        flags: Settings only this command has options for; None where they were not given.
+    """
     from lumina_hub.server import run
 
-    settings = said.settings()
+    settings = said.settings(**flags)
 
     def announce(banner: str) -> None:
         if not said.json:
