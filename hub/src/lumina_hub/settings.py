@@ -96,7 +96,7 @@ class Settings(BaseModel):
     )
 
     embedder: str = Field("onnx", description="The embedder driver: `onnx`, `sentence-transformers`, `ollama`, …")
-    embedder_precision: Literal["auto", "int8", "bf16", "fp32"] = Field(
+    embedder_precision: Literal["auto", "int8", "fp32"] = Field(
         "auto", description="How the `onnx` embedder computes; `auto` takes the fastest this CPU has."
     )
     embedder_threads: int | None = Field(None, ge=1, le=256, description="Threads for a question's embedding.")

@@ -10,7 +10,8 @@ from lumina_sdk.contract._model import RequestModel, WireModel
 
 __all__ = ["ChatAnswer", "ChatDelta", "ChatRequest", "ChatStart", "Citation", "Outcome"]
 
-SESSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"
+SESSION_PATTERN = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]{0,126}[^\x00-\x20\x7f])?$"
+"""1 to 128 printable characters, without blanks at either end."""
 
 
 class Outcome(StrEnum):
