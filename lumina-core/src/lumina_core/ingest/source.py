@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from typing import Any, Protocol, TypeAlias, cast
 
 import structlog
@@ -131,7 +132,8 @@ def open_source(spec: str, kind: str | None = None) -> Source:
 
 def _drivers() -> dict[str, SourceDriver]:
     found: dict[str, SourceDriver] = {}
-    for extension in ExtensionManager(_GROUP, invoke_on_load=False, on_load_failure_callback=_report):
+    extensions: ExtensionManager[Any] = ExtensionManager(_GROUP, invoke_on_load=False, on_load_failure_callback=_report)
+    for extension in extensions:
         found[extension.name] = cast("SourceDriver", extension.plugin)
     return {name: found[name] for name in sorted(found, key=_rank)}
 
@@ -140,6 +142,6 @@ def _rank(name: str) -> tuple[int, str]:
     return (_ORDER.index(name) if name in _ORDER else -1, name)
 
 
-def _report(manager: object, entry_point: Any, error: Exception) -> None:
+def _report(manager: object, entry_point: EntryPoint, error: BaseException) -> None:
     """One driver that cannot be loaded takes nothing from the others."""
     _log.warning("source_driver_broken", kind=entry_point.name, error=f"{type(error).__name__}: {error}")

@@ -10,22 +10,21 @@ import re
 from dataclasses import dataclass
 
 from lumina_core.documents import Section
+from lumina_core.ingest.blocks import Block, assemble, summarise
 from lumina_core.ingest.wikimarkup.inline import clean_inline, tidy
 from lumina_core.ingest.wikimarkup.opaque import remove_opaque
 from lumina_core.ingest.wikimarkup.page import PageNotes, WikiNames
 from lumina_core.ingest.wikimarkup.scanner import scan
-from lumina_core.ingest.wikimarkup.sections import Block, assemble, read_blocks
+from lumina_core.ingest.wikimarkup.sections import read_blocks, without_citations
 
 __all__ = ["ParsedPage", "WikiNames", "parse_wikitext", "redirect_target"]
 
-_SUMMARY_CHARACTERS = 400
 _REDIRECT = re.compile(
     r"\s*#(?:redirect|weiterleitung|redirection|redirección|redireccion|rinvia|doorverwijzing|patrz|перенаправление|"
     r"перенаправлення|omdirigering|ohjaus|redirecionamento|přesměruj|átirányítás|yönlendirme|تحويل|重定向|転送|넘겨주기)"
     r"\s*:?\s*\[\[\s*:?([^\[\]|{}\n]{1,300})",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +49,10 @@ def parse_wikitext(wikitext: str, *, title: str = "", names: WikiNames | None = 
     """Parse one page. Takes time linear in its length and raises nothing, whatever the text holds."""
     notes = PageNotes(title, names or WikiNames.from_namespaces({}))
     text = scan(remove_opaque(wikitext.replace("\r\n", "\n")), notes)
-    blocks = read_blocks(tidy(clean_inline(text)))
+    blocks = without_citations(read_blocks(tidy(clean_inline(text))))
     if notes.infobox:
         blocks.insert(1, Block("Infobox", 2, ["\n".join(notes.infobox)]))
     plain, sections = assemble(blocks)
-    lead = plain[sections[0].start : sections[0].end] if sections and not sections[0].heading else plain
-    return ParsedPage(plain, _summary(lead), sections, tuple(notes.links), tuple(notes.categories), notes.wikidata)
-
-
-def _summary(lead: str) -> str:
-    first = lead.partition("\n\n")[0].replace("\n", " ")
-    if len(first) <= _SUMMARY_CHARACTERS:
-        return first
-    end = 0
-    for found in _SENTENCE.finditer(first, 0, _SUMMARY_CHARACTERS):
-        end = found.start()
-    if end >= _SUMMARY_CHARACTERS // 4:
-        return first[:end]
-    return first[: first.rfind(" ", 0, _SUMMARY_CHARACTERS)].rstrip(" ,;:") + " …"
+    return ParsedPage(
+        plain, summarise(plain, sections), sections, tuple(notes.links), tuple(notes.categories), notes.wikidata
+    )

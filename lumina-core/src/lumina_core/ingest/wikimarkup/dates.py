@@ -20,7 +20,9 @@ _ONE_DATE = frozenset(
     "birth date based on age at death|adr|opening date|introduction date|film date 1|video game release date".split("|")
 )
 _TWO_DATES = frozenset(
-    "death date and age|dda|death-date and age|death date and given age|death year and age|date of death and age".split("|")
+    "death date and age|dda|death-date and age|death date and given age|death year and age|date of death and age".split(
+        "|"
+    )
 )
 _YES = frozenset({"y", "yes", "1", "true"})
 _NUMBER = re.compile(r"-?\d{1,4}$")

@@ -30,7 +30,7 @@ _EXTERNAL = re.compile(
 )
 _MAGIC = re.compile(r"__[A-Z]{3,24}__")
 _APOSTROPHES = re.compile(r"'{2,}")
-_BARE_PAIRS = re.compile(r"\[\[|\]\]|\{\{+|\}\}+|\{\||\|\}|'{2,}|={2,}(?=\s|$)|(?<!\S)={2,}")
+_BARE_PAIRS = re.compile(r"\[\[|\]\]|\{\{+|\}\}+|\{\||\|\}|'{2,}")
 _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SUPERSCRIPT = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")

@@ -1,21 +1,21 @@
-"""Last pass: lines become paragraphs, headings become sections with exact spans."""
+"""Last pass: lines become paragraphs and headings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from lumina_core.documents import Section
+from lumina_core.ingest.blocks import Block
 from lumina_core.ingest.wikimarkup.opaque import LINE_BREAK, expose
 
-__all__ = ["Block", "assemble", "read_blocks"]
+__all__ = ["read_blocks", "without_citations"]
 
 _HEADING = re.compile(r"^(={1,6})\s*(.*?)\s*\1\s*$")
 _LIST = re.compile(r"^[*#:;]+[ \t]*")
 _WORDS = re.compile(r"\w")
 _TABLE_DEBRIS = re.compile(r"^\s*(?:[|!]|\{\||\|\})")
 _BARS = re.compile(r"\s*\|+\s*")
+_EQUALS = re.compile(r"\s*={2,}(?=\s|$)|(?<!\S)={2,}\s*")
 _SENTENCE_END = re.compile(r"[.!?…:;,\"”’')\]]$")
 
 _CITATION_SECTIONS = frozenset(
@@ -31,15 +31,6 @@ _MAYBE_CITATIONS = frozenset(
 _CITATION = re.compile(
     r"\bISBN\b|\bISSN\b|\bOCLC\b|\bdoi:|\bpp?\. ?\d|\(\d{4}[a-z]?\)|\b(?:University|Press|Books|Publish\w+|Retrieved)\b"
 )
-
-
-@dataclass(slots=True)
-class Block:
-    """A heading and the paragraphs under it."""
-
-    heading: str
-    level: int
-    paragraphs: list[str] = field(default_factory=list)
 
 
 def read_blocks(text: str) -> list[Block]:
@@ -86,39 +77,12 @@ def read_blocks(text: str) -> list[Block]:
 def _paragraph(pieces: Iterable[str]) -> str:
     text = expose(_BARS.sub(" ", "".join(pieces)) if any("|" in piece for piece in pieces) else "".join(pieces))
     lines = (" ".join(line.split()).strip(" ·•") for line in text.replace(LINE_BREAK, "\n").split("\n"))
-    return "\n".join(line for line in lines if _WORDS.search(line))
+    return "\n".join(_EQUALS.sub("", line) for line in lines if _WORDS.search(line))
 
 
-def assemble(blocks: Iterable[Block]) -> tuple[str, tuple[Section, ...]]:
-    """Join blocks into a text with sections. Sections of mere citations, and empty ones, are left out."""
-    kept = _kept(list(blocks))
-    parts: list[str] = []
-    sections: list[Section] = []
-    length = 0
-    above: list[tuple[int, str]] = []
-    for block in kept:
-        if block.heading:
-            while above and above[-1][0] >= block.level:
-                above.pop()
-            above.append((block.level, block.heading))
-            length += (2 if parts else 0) + len(block.heading)
-            parts.append(block.heading)
-        start = end = length
-        for number, paragraph in enumerate(block.paragraphs):
-            if parts:
-                length += 2
-            if number == 0:
-                start = length
-            parts.append(paragraph)
-            end = length = length + len(paragraph)
-        if block.heading or block.paragraphs:
-            path = tuple(heading for _, heading in above) if block.heading else ()
-            sections.append(Section(block.heading, block.level if block.heading else 1, path, start, end))
-    return "\n\n".join(parts), tuple(sections)
-
-
-def _kept(blocks: list[Block]) -> list[Block]:
-    wanted: list[Block] = []
+def without_citations(blocks: list[Block]) -> list[Block]:
+    """Leave out the sections, with those under them, that hold references and nothing else."""
+    kept: list[Block] = []
     dropping: int | None = None
     for block in blocks:
         if dropping is not None and block.heading and block.level > dropping:
@@ -128,20 +92,8 @@ def _kept(blocks: list[Block]) -> list[Block]:
         if folded in _CITATION_SECTIONS or (folded in _MAYBE_CITATIONS and _is_citations(block.paragraphs)):
             dropping = block.level
             continue
-        wanted.append(block)
-    # A heading stays where it, or a deeper one under it, has text.
-    kept: list[Block] = []
-    filled_level = 7
-    for block in reversed(wanted):
-        if block.paragraphs:
-            filled_level = block.level
-        elif block.heading and filled_level > block.level and filled_level < 7:
-            filled_level = block.level
-        else:
-            continue
         kept.append(block)
-    kept.reverse()
-    return [block for block in kept if block.heading or block.paragraphs]
+    return kept
 
 
 def _is_citations(paragraphs: list[str]) -> bool:

@@ -72,7 +72,14 @@ def _parser_function(name: str, raw: list[str]) -> str | None:
             return f"{float(value):,.{len(value.partition('.')[2])}f}"
         changed = {"lc": value.lower(), "uc": value.upper(), "ucfirst": value[:1].upper() + value[1:]}
         return changed.get(function, value)
-    if function.startswith("#") or function in {"defaultsort", "displaytitle", "subst", "safesubst", "padleft", "plural"}:
+    if function.startswith("#") or function in {
+        "defaultsort",
+        "displaytitle",
+        "subst",
+        "safesubst",
+        "padleft",
+        "plural",
+    }:
         return ""
     return None
 
@@ -309,7 +316,9 @@ _CONSTANTS: dict[str, str] = {
 
 _DROPPED_FAST = frozenset(
     "cite web|cite book|cite journal|cite news|cite encyclopedia|citation|harvnb|sfn|sfnp|rp|citation needed|cn|reflist|refbegin|refend|"
-    "efn|refn|flagicon|use dmy dates|use mdy dates|authority|ipac-en|ipa|respell|coord|portal|wayback|dead link|commons category".split("|")
+    "efn|refn|flagicon|use dmy dates|use mdy dates|authority|ipac-en|ipa|respell|coord|portal|wayback|dead link|commons category".split(
+        "|"
+    )
 )
 _INFOBOX_PREFIXES = ("infobox", "geobox", "infotaula", "ficha de")
 _HATNOTES = frozenset(
@@ -317,7 +326,11 @@ _HATNOTES = frozenset(
     "main list|furtherinfo|more|redirect|about|for|other uses|distinguish".split("|")
 ) - frozenset({"redirect", "about", "for", "other uses", "distinguish"})
 _WIKIDATA = frozenset(
-    "wikidata|authority control|wikidata entity|wikidata-inline|sister project links|sister project|sister projects|subject bar|wikibase".split("|")
+    "wikidata|authority control|wikidata entity|wikidata-inline|sister project links|sister project|sister projects|subject bar|wikibase".split(
+        "|"
+    )
 )
-_LINKED = frozenset("ill|interlanguage link|interlanguage link multi|illm|ill2|link-interwiki|red link|redlink".split("|"))
+_LINKED = frozenset(
+    "ill|interlanguage link|interlanguage link multi|illm|ill2|link-interwiki|red link|redlink".split("|")
+)
 _PAGE_NAMES = frozenset("pagename|fullpagename|basepagename|subpagename|pagename-short".split("|"))

@@ -102,9 +102,7 @@ def render_convert(arguments: Arguments) -> str:
     return f"{first} ({converted})" if converted else first
 
 
-def _converted(
-    numbers: list[tuple[float, str]], unit: str, target: str, shown: str, known: str, scale: float
-) -> str:
+def _converted(numbers: list[tuple[float, str]], unit: str, target: str, shown: str, known: str, scale: float) -> str:
     folded = unit.lower()
     if folded in _TEMPERATURES:
         return _temperature(numbers, folded, target.lower())
@@ -181,7 +179,7 @@ def _parse(word: str) -> float | None:
 
 def _minus(word: str) -> str:
     whole, _, fraction = (word[1:] if word[:1] in "-−–" else word).partition(".")
-    if whole.isdigit() and len(whole) > 4:
+    if whole.isdigit() and len(whole) > 3:
         whole = f"{int(whole):,}"
     number = (whole + ("." + fraction if fraction else "")).replace("//", "/").replace("+", " ")
     return ("−" if word[:1] in "-−–" else "") + number
