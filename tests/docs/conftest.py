@@ -38,8 +38,10 @@ _NOTES = {
 _DUMP = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="en">
 <siteinfo><sitename>Wikipedia</sitename><dbname>enwiki</dbname><base>https://en.wikipedia.org/wiki/Main_Page</base>
 <namespaces><namespace key="0" case="first-letter" /></namespaces></siteinfo>
-<page><title>Mercury (planet)</title><ns>0</ns><id>1</id><revision><id>11</id><timestamp>2016-01-01T00:00:00Z</timestamp>
-<text>'''Mercury''' is the smallest planet in the [[Solar System]]. It orbits the [[Sun]] in 88 days.</text></revision></page>
+<page><title>Mercury (planet)</title><ns>0</ns><id>1</id>
+<revision><id>11</id><timestamp>2016-01-01T00:00:00Z</timestamp>
+<text>'''Mercury''' is the smallest planet in the [[Solar System]].
+It orbits the [[Sun]] in 88 days.</text></revision></page>
 <page><title>Smallest planet</title><ns>0</ns><id>2</id><redirect title="Mercury (planet)" /><revision><id>12</id>
 <timestamp>2016-01-01T00:00:00Z</timestamp><text>#REDIRECT [[Mercury (planet)]]</text></revision></page>
 </mediawiki>
@@ -101,7 +103,7 @@ class Reader:
             self._start_hub()
             return subprocess.CompletedProcess(command, 0, "", "")
         return subprocess.run(
-            ["bash", "-c", command],
+            ["/bin/bash", "-c", command],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -113,8 +115,7 @@ class Reader:
 
     def _start_hub(self) -> None:
         self.hub = subprocess.Popen(
-            ["lumina", "up"],
-            executable=Path(sys.executable).with_name("lumina"),
+            [Path(sys.executable).with_name("lumina"), "up"],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The written pages do what they say: every command in a `console` block is typed, in order, by a reader with a new home."""
+"""The written pages do what they say: a reader with a new home types the commands of each `console` block, in order."""
 
 from __future__ import annotations
 
