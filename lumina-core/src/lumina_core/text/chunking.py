@@ -13,7 +13,10 @@ from itertools import pairwise
 from lumina_core.documents import Article, Chunk, ChunkId, Section
 from lumina_core.text.sentences import split_sentences
 
-__all__ = ["MAX_CHARACTERS", "TARGET_CHARACTERS", "chunk_article"]
+__all__ = ["CHUNKING_VERSION", "MAX_CHARACTERS", "TARGET_CHARACTERS", "chunk_article"]
+
+CHUNKING_VERSION = 1
+"""Raised when the same article gives other chunks than before: an index made with another one is rebuilt."""
 
 TARGET_CHARACTERS = 1_000
 """Paragraphs are merged while the chunk stays at or under this."""
