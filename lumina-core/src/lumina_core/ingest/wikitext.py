@@ -50,8 +50,8 @@ def parse_wikitext(wikitext: str, *, title: str = "", names: WikiNames | None = 
     notes = PageNotes(title, names or WikiNames.from_namespaces({}))
     text = scan(remove_opaque(wikitext.replace("\r\n", "\n")), notes)
     blocks = without_citations(read_blocks(tidy(clean_inline(text))))
-    if notes.infobox:
-        blocks.insert(1, Block("Infobox", 2, ["\n".join(notes.infobox)]))
+    if facts := [*notes.infobox, *notes.infobox_parts]:
+        blocks.insert(1, Block("Infobox", 2, ["\n".join(dict.fromkeys(facts))]))
     plain, sections = assemble(blocks)
     return ParsedPage(
         plain, summarise(plain, sections), sections, tuple(notes.links), tuple(notes.categories), notes.wikidata

@@ -75,7 +75,9 @@ _AFTER_OPENING = re.compile(r"\((?:\s*(?:or|and|pronounced|ipa)?:?\s*[,;:](?!\w)
 _BEFORE_CLOSING = re.compile(r"\s*(?:[,;:]\s*)+\)|\s+\)")
 _AFTER_BRACKET = re.compile(r"\(\s+")
 _REPEATED = re.compile(r"([,;])(?:\s*[,;])+")
-_BEFORE_PUNCTUATION = re.compile(r"[ \t]+(?=[,;:.!?](?:[\s\ue000)\"”’]|$))", re.MULTILINE)
+_BEFORE_PUNCTUATION = re.compile(r"[ \t]+(?=[,;:.!?](?:[\s\ue000)]|$))", re.MULTILINE)
+_COLON_COMMA = re.compile(r"([:/])\s*[,;](?=\s)")
+_SPACED_DOTS = re.compile(r"\.(?: \.){2,}")
 _EMPTY_BRACKETS = re.compile(r"\[\s*\]|\{\s*\}|“\s*”|«\s*»")
 
 
@@ -93,5 +95,7 @@ def tidy(text: str) -> str:
         text = _AFTER_BRACKET.sub("(", _BEFORE_CLOSING.sub(")", text))
     text = _EMPTY_BRACKETS.sub("", text)
     text = _REPEATED.sub(r"\1", text)
+    text = _COLON_COMMA.sub(r"\1", text)
+    text = _SPACED_DOTS.sub("...", text)
     text = _SPACES.sub(" ", text)
     return _BEFORE_PUNCTUATION.sub("", text)

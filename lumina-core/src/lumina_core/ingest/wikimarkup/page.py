@@ -75,6 +75,7 @@ class PageNotes:
     links: dict[str, None] = field(default_factory=dict)
     categories: dict[str, None] = field(default_factory=dict)
     infobox: dict[str, None] = field(default_factory=dict)
+    infobox_parts: dict[str, None] = field(default_factory=dict)
     wikidata: str | None = None
 
     def add_link(self, target: str) -> None:

@@ -69,7 +69,8 @@ def read_blocks(text: str) -> list[Block]:
         else:
             if listing:
                 flush()
-            paragraph.append((" " if paragraph else "") + line.strip())
+            body = line.strip()
+            paragraph.append((" " if paragraph and body[0] not in ",;:.!?" else "") + body)
     flush()
     return blocks
 

@@ -21,6 +21,7 @@ __all__ = ["render_template"]
 Renderer = Callable[[Arguments], str]
 
 _SPACES = re.compile(r"[\s_]+")
+_WIDTH = re.compile(r"\d{1,3}(?:\.\d+)?\s*(?:em|px|%)?$")
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?$")
 
 
@@ -39,7 +40,10 @@ def render_template(raw: list[str], notes: PageNotes) -> str:
     if renderer := _RENDERERS.get(name):
         return renderer(arguments)
     if name.startswith(_INFOBOX_PREFIXES) or name.endswith(" infobox"):
-        notes.infobox.update(dict.fromkeys(infobox_lines(arguments.named)))
+        part_of_another = "/" in name
+        (notes.infobox_parts if part_of_another else notes.infobox).update(
+            dict.fromkeys(infobox_lines(arguments.named))
+        )
         return ""
     if name in _HATNOTES:
         for target in arguments.filled():
@@ -122,7 +126,7 @@ def _commas(arguments: Arguments) -> str:
 
 def _items(arguments: Arguments) -> str:
     """A list given as arguments; a single argument may hold list markup of its own."""
-    filled = arguments.filled()
+    filled = [item for item in arguments.filled() if not _WIDTH.match(item)]
     if len(filled) == 1 and filled[0].startswith(("*", "#")):
         return f"\n{filled[0]}\n"
     return LINE_BREAK.join(filled)
