@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from typer.testing import CliRunner, Result
+
+from lumina_hub.home import Home
+from lumina_hub.settings import Settings
 
 Lumina = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -40,3 +55,64 @@ def lumina() -> Lumina:
         )
 
     return run
+
+
+class CannedHub:
+    """A hub that answers each route with what the test says, and notes what it was asked.
+
+    A list is given out item by item, the last one again and again; a `Response` is sent as it is.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.answers: dict[str, Any] = {}
+        self.asked: list[tuple[str, str, Any]] = []
+        self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def answer(self, route: str, value: Any) -> None:
+        self.answers[route] = value
+
+    async def was_asked(self, route: str) -> None:
+        await self._events[route].wait()
+
+    def app(self, settings: Settings) -> Starlette:
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            home = Home.open(settings.home)
+            with home.lock(now=0.0):
+                home.owner_token()
+                yield
+
+        every = Route("/{path:path}", self._serve, methods=["GET", "POST", "DELETE"])
+        return Starlette(routes=[every], lifespan=lifespan)
+
+    async def _serve(self, request: Request) -> Response:
+        said = json.loads(await request.body() or b"null") or dict(request.query_params)
+        self.asked.append((request.method, request.url.path, said))
+        route = f"{request.method} {request.url.path}"
+        self._events[route].set()
+        answer = self.answers[route]
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    def run(self, *arguments: str | Path, text: str | None = None) -> Result:
+        """Run a command in this process, against this hub."""
+        from lumina_hub.cli.commands import app
+
+        return CliRunner().invoke(app, [*map(str, arguments), "--home", str(self.home)], input=text)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedHub]:
+    canned = CannedHub(tmp_path / "home")
+    monkeypatch.setattr("lumina_hub.app.create_app", canned.app)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield canned
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()

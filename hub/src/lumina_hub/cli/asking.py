@@ -34,7 +34,7 @@ async def ask(said: Globals, question: str, session: str | None) -> None:
 
 async def converse(said: Globals, session: str | None) -> None:
     """Ask line by line until the reader ends it; every question may refer to the ones before it."""
-    if not sys.stdin.isatty():
+    if not is_conversation():
         await _ask_each_line(said, session)
         return
     import readline  # noqa: F401 - lets `input` edit lines and remember them
@@ -76,6 +76,11 @@ async def search(
         if hit.url:
             data().print(f"[blue]{escape(hit.url)}[/]")
         data().print()
+
+
+def is_conversation() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin.isatty()
 
 
 async def _ask_each_line(said: Globals, session: str | None) -> None:

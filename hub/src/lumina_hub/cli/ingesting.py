@@ -11,7 +11,7 @@ from rich.markup import escape
 from lumina_hub.cli.connection import HubConnection, connect
 from lumina_hub.cli.failures import FAILED, INTERRUPTED, MISUSED, Failure
 from lumina_hub.cli.options import Globals
-from lumina_hub.cli.output import notes, print_raw_json
+from lumina_hub.cli.output import data, print_raw_json
 from lumina_hub.cli.progress import Progress, progress
 from lumina_sdk.contract import IngestJob, JobState
 
@@ -84,7 +84,7 @@ def _short(source: str) -> str:
 def _rate(job: IngestJob) -> str:
     parts = [f"{job.articles:,} articles"]
     if job.chunks_per_s:
-        parts.append(f"{job.chunks_per_s:,.0f} chunks/s")
+        parts.append(f"{job.chunks_per_s:,.0f} passages/s")
     return ", ".join(parts)
 
 
@@ -99,11 +99,11 @@ def _counts(job: IngestJob) -> str:
 
 
 def _summarise(job: IngestJob) -> None:
-    out = notes()
+    out = data()
     if job.state is JobState.DONE:
-        out.print(f"Done: {_counts(job)}, {job.chunks:,} chunks indexed.", markup=False)
+        out.print(f"Done: {_counts(job)}, {job.chunks:,} passages indexed.", markup=False)
     for problem in job.problems:
         out.print(f"  [yellow]skipped[/] {escape(problem.title)}: {escape(problem.reason)}")
     unnamed = job.skipped - len(job.problems)
-    if unnamed > 0 and job.problems:
+    if unnamed > 0:
         out.print(f"  and {unnamed:,} more skipped")

@@ -27,7 +27,7 @@ async def reindex(said: Globals) -> None:
                     now = Reindex.model_validate_json(body)
                     if now.state is not ReindexState.RUNNING:
                         break
-                    rate = f"{now.chunks_per_s:,.0f} chunks/s" if now.chunks_per_s else ""
+                    rate = f"{now.chunks_per_s:,.0f} passages/s" if now.chunks_per_s else ""
                     shown.move(now.done, now.total or None, rate=rate, eta_s=now.eta_s)
                     await asyncio.sleep(_POLL_S)
         except asyncio.CancelledError:
