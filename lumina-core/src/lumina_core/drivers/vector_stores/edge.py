@@ -15,7 +15,6 @@ from lumina_core.drivers.vector_store import (
     Record,
     StoreHit,
     StoreInfo,
-    point_uuid,
 )
 from lumina_core.drivers.vector_stores.edge_client import EdgeClient
 from lumina_core.drivers.vector_stores.edge_supervisor import EdgeSupervisor
@@ -29,6 +28,7 @@ from lumina_core.drivers.vector_stores.edge_wire import (
     encode_payload,
     encode_query,
     split_upsert,
+    uuid_text,
 )
 from lumina_core.errors import InvalidInput
 
@@ -59,6 +59,7 @@ class EdgeStore:
         path: Path,
         *,
         min_free_bytes: int = _MIN_FREE_BYTES,
+        lock_patience_s: float = 10.0,
         command: Sequence[str] | None = None,
     ) -> Self:
         """Start the index process on that directory and connect to it.
@@ -66,13 +67,16 @@ class EdgeStore:
         Args:
             path: The directory of the index, made if missing.
             min_free_bytes: Writes raise `StorageFull` while the disk has less room than this.
+            lock_patience_s: How long to wait for a process of before that is still flushing.
             command: What to run instead of our index process; for tests that put faults in.
 
         Raises:
             Conflict: Another process owns this directory.
             VectorStoreDown: The process cannot start; the message says why.
         """
-        supervisor = EdgeSupervisor(path, min_free_bytes=min_free_bytes, command=command)
+        supervisor = EdgeSupervisor(
+            path, min_free_bytes=min_free_bytes, lock_patience_s=lock_patience_s, command=command
+        )
         await supervisor.start()
         return cls(EdgeClient(supervisor.socket_path, why_down=lambda: supervisor.last_words), supervisor)
 
@@ -113,7 +117,7 @@ class EdgeStore:
         await self._client.call("delete", collection, args, None, writes=True, timeout_s=_DELETE_TIMEOUT_S)
 
     async def set_payload(self, collection: str, payloads: Mapping[str, Mapping[str, Any]]) -> None:
-        encoded = [(point_uuid(key), encode_payload(key, fields)) for key, fields in payloads.items()]
+        encoded = [(uuid_text(key), encode_payload(key, fields)) for key, fields in payloads.items()]
         messages = [
             dict(encoded[start : start + MAX_POINTS_PER_FRAME])
             for start in range(0, len(encoded), MAX_POINTS_PER_FRAME)
@@ -137,7 +141,7 @@ class EdgeStore:
     ) -> list[Record]:
         if not ids:
             return []
-        args = [[point_uuid(string_id) for string_id in dict.fromkeys(ids)], payload, vectors]
+        args = [[uuid_text(string_id) for string_id in dict.fromkeys(ids)], payload, vectors]
         columns = await self._client.call("retrieve", collection, args, RecordColumns)
         found = {record.id: record for record in decode_records(columns)}
         return [found[string_id] for string_id in ids if string_id in found]

@@ -31,6 +31,7 @@ __all__ = ["Collection", "atomic_write", "sync_directory", "sync_tree", "unreada
 
 _SPEC = "spec.json"
 _CURRENT = "CURRENT"
+_UNFINISHED = "UNFINISHED"
 _INDEXED = "indexed-points"
 
 
@@ -46,21 +47,26 @@ class Collection:
 
     @classmethod
     def create(cls, root: Path, spec: CollectionSpec) -> Collection:
-        """Make the collection aside and rename it into place, so that a crash leaves all of it or nothing."""
-        building = root / f".new-{spec.name}"
-        shutil.rmtree(building, ignore_errors=True)
-        generation = "shard-000001"
-        (building / generation).mkdir(parents=True)
+        """Make the collection; a crash leaves it marked as unfinished."""
+        path, generation = root / spec.name, "shard-000001"
+        path.mkdir()
+        unfinished = path / _UNFINISHED
+        unfinished.touch()
+        (path / generation).mkdir()
         with _translated(spec.name):
-            shard = qe.EdgeShard.create(str(building / generation), edge_requests.edge_config(spec))
+            shard = qe.EdgeShard.create(str(path / generation), edge_requests.edge_config(spec))
             _create_indexes(shard, spec.keyword_fields, spec.number_fields)
-            shard.close()
-        atomic_write(building / _SPEC, msgspec.json.encode(spec))
-        atomic_write(building / _CURRENT, generation.encode())
-        sync_tree(building)
-        building.rename(root / spec.name)
+            shard.flush()
+        atomic_write(path / _SPEC, msgspec.json.encode(spec))
+        atomic_write(path / _CURRENT, generation.encode())
+        unfinished.unlink()
         sync_directory(root)
-        return cls.open(root / spec.name)
+        return cls(path, spec, shard, generation)
+
+    @staticmethod
+    def is_unfinished(path: Path) -> bool:
+        """Whether making it was interrupted: nothing was ever acknowledged in it."""
+        return (path / _UNFINISHED).exists()
 
     @classmethod
     def open(cls, path: Path) -> Collection:
@@ -123,7 +129,7 @@ class Collection:
                 edge_filter = edge_requests.edge_filter(filter) or qe.Filter()
                 self.shard.update(qe.UpdateOperation.delete_points_by_filter(edge_filter))
 
-    def set_payload(self, payloads: dict[str, dict[str, Any]]) -> None:
+    def set_payload(self, payloads: dict[Any, dict[str, Any]]) -> None:
         """Unknown points are left out first: Edge refuses the whole operation for them."""
         with _translated(self.spec.name):
             known = self.shard.retrieve(list(payloads), with_payload=False, with_vector=False)
@@ -140,7 +146,7 @@ class Collection:
                 results = self.shard.query_batch(qe.QueryBatchRequest(requests))
         return [edge_requests.hits_of(hits, query.payload) for hits, query in zip(results, queries, strict=True)]
 
-    def retrieve(self, uuids: list[str], fields: list[str] | None, vectors: list[str]) -> RecordColumns:
+    def retrieve(self, uuids: list[Any], fields: list[str] | None, vectors: list[str]) -> RecordColumns:
         with _translated(self.spec.name):
             records = self.shard.retrieve(
                 uuids,

@@ -2,14 +2,14 @@
 
 Edge's own `optimize()` stops every other thread for as long as it runs. So it runs elsewhere, on a copy:
 
-1. The shard is flushed and its files are copied. Writes to this collection wait meanwhile, searches do not. Edge changes
-   files only inside a call of ours and keeps nothing back after a flush, so the copy is what a closed shard would be.
+1. The shard is flushed and its files are copied. Writes to this collection wait meanwhile, searches do not. Edge
+   changes files only inside a call of ours and keeps nothing back after a flush: the copy is what a closed shard is.
 2. Another process of low priority optimises the copy. Writes go to the shard in use and, once done, into a journal.
 3. The journal is replayed onto the optimised copy, in order, between other calls, until nothing is left in it.
 4. The copy is synced and flushed, and `CURRENT` is atomically replaced by its name. The old generation is removed.
 
-Until `CURRENT` is replaced the old generation has every write in its own write-ahead log, so a crash costs nothing but the
-work done; the journal need not survive and is removed at the next start with whatever `CURRENT` does not name.
+Until `CURRENT` is replaced the old generation has every write in its own write-ahead log, so a crash costs nothing but
+the work done; the journal need not survive and is removed at the next start with whatever `CURRENT` does not name.
 """
 
 from __future__ import annotations
@@ -109,6 +109,9 @@ class Optimisation:
 
     async def run(self) -> bool:
         """Returns whether a better generation is in use now."""
+        waiting = Unindexed.of(self._collection)
+        if not waiting.points and not waiting.deleted:
+            return False
         self._check_room()
         try:
             await self._copy()
@@ -220,7 +223,7 @@ class Optimisation:
                     finished.set_result(None)
                     return
                 self._replay(copy, body)
-            except Exception as error:  # noqa: BLE001 — handed to whoever awaits
+            except Exception as error:  # handed to whoever awaits
                 finished.set_exception(error)
                 return
             queue(turn)

@@ -1,13 +1,12 @@
-"""The index process: `python -m lumina_core.drivers.vector_stores.edge_process PATH SOCKET PARENT MIN_FREE_BYTES`.
+"""The index process. Its arguments: PATH SOCKET PARENT_PID MIN_FREE_BYTES LOCK_PATIENCE_S.
 
-It owns the index directory (by a lock), serves a private Unix socket, says `ready` on its standard output and stops when
-it is told to (SIGTERM), when its standard input closes, or when its parent dies.
+It owns the index directory (by a lock), serves a private Unix socket, says `ready` on its standard output and stops
+when it is told to (SIGTERM), when its standard input closes, or when its parent dies.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import fcntl
 import os
@@ -28,7 +27,6 @@ LOCKED = 75
 """Exit status: another process owns this index."""
 
 _PR_SET_PDEATHSIG = 1
-_LOCK_PATIENCE_S = 10.0
 _SOCKET_BACKLOG = 64
 
 
@@ -39,7 +37,7 @@ def die_with_parent(parent: int, number: signal.Signals) -> None:
         raise SystemExit(0)
 
 
-def main(path: Path, socket_path: Path, parent: int, min_free_bytes: int) -> int:
+def main(path: Path, socket_path: Path, parent: int, min_free_bytes: int, lock_patience_s: float) -> int:
     die_with_parent(parent, signal.SIGTERM)
     structlog.configure(
         processors=[
@@ -51,14 +49,18 @@ def main(path: Path, socket_path: Path, parent: int, min_free_bytes: int) -> int
     )
     path.mkdir(parents=True, exist_ok=True)
     try:
-        lock = _lock(path / "lock")
+        lock = _lock(path / "lock", lock_patience_s)
     except Conflict as error:
         print(error.message, file=sys.stderr)  # noqa: T201 — the parent reads the last line
         return LOCKED
     with lock:
         server = EdgeServer(path, min_free_bytes=min_free_bytes)
         server.open()
-        asyncio.run(_serve(server, socket_path))
+        socket_path.unlink(missing_ok=True)
+        try:
+            asyncio.run(_serve(server, socket_path))
+        finally:
+            socket_path.unlink(missing_ok=True)
     return 0
 
 
@@ -68,9 +70,7 @@ async def _serve(server: EdgeServer, socket_path: Path) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.set_blocking(sys.stdin.fileno(), False)
-    loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 64) or stop.set())
-    with contextlib.suppress(FileNotFoundError):
-        socket_path.unlink()
+    loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin.fileno(), stop)
     before = os.umask(0o177)
     try:
         listener = await loop.create_unix_server(server.connection, str(socket_path), backlog=_SOCKET_BACKLOG)
@@ -87,14 +87,17 @@ async def _serve(server: EdgeServer, socket_path: Path) -> None:
         running.result()  # raises what ended it
     running.cancel()
     server.close()
-    with contextlib.suppress(FileNotFoundError):
-        socket_path.unlink()
 
 
-def _lock(path: Path) -> BinaryIO:
+def _stop_at_end(descriptor: int, stop: asyncio.Event) -> None:
+    if not os.read(descriptor, 64):
+        stop.set()
+
+
+def _lock(path: Path, patience_s: float) -> BinaryIO:
     """Take the lock of the index, waiting for a predecessor that is still flushing."""
     file = path.open("ab")
-    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,4 +110,4 @@ def _lock(path: Path) -> BinaryIO:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])))

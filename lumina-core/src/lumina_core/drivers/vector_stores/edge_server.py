@@ -44,8 +44,8 @@ class EdgeServer:
 
     Args:
         path: The directory of the index. The caller holds its lock.
-        min_free_bytes: Writes are refused while the disk has less room than this. Edge writes through memory maps, and a
-            memory map that hits a full disk kills the process: so we stop before.
+        min_free_bytes: Writes are refused while the disk has less room than this. Edge writes through memory maps, and
+            a memory map that hits a full disk kills the process: so we stop before.
     """
 
     def __init__(self, path: Path, *, min_free_bytes: int) -> None:
@@ -64,7 +64,7 @@ class EdgeServer:
         for child in sorted(self._path.iterdir()):
             if not child.is_dir():
                 continue
-            if child.name.startswith("."):
+            if child.name.startswith(".") or Collection.is_unfinished(child):
                 shutil.rmtree(child, ignore_errors=True)
                 continue
             try:
@@ -144,7 +144,8 @@ class EdgeServer:
         free_bytes = shutil.disk_usage(self._path).free
         if free_bytes < self._min_free_bytes + 4 * size_bytes:
             raise StorageFull(
-                f"the disk has {free_bytes // 2**20} MiB left, the index needs {self._min_free_bytes // 2**20} MiB spare",
+                f"the disk has {free_bytes // 2**20} MiB left, "
+                f"the index keeps {self._min_free_bytes // 2**20} MiB spare",
                 hint="Free some space; nothing was changed and searching goes on.",
             )
 

@@ -36,12 +36,16 @@ class EdgeSupervisor:
     Args:
         path: The directory of the index; made if missing.
         min_free_bytes: What must stay free on its disk.
+        lock_patience_s: How long to wait for a predecessor that is still flushing.
         command: What to run instead of our module; tests put faults in this way.
     """
 
-    def __init__(self, path: Path, *, min_free_bytes: int, command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, path: Path, *, min_free_bytes: int, lock_patience_s: float, command: Sequence[str] | None = None
+    ) -> None:
         self._path = path
         self._min_free_bytes = min_free_bytes
+        self._lock_patience_s = lock_patience_s
         self._command = tuple(command or (sys.executable, "-P", "-m", _MODULE))
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -128,6 +132,7 @@ class EdgeSupervisor:
                 str(self.socket_path),
                 str(os.getpid()),
                 str(self._min_free_bytes),
+                str(self._lock_patience_s),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log_file,

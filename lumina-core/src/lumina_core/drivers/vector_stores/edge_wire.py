@@ -1,12 +1,14 @@
 """What travels between a client and the index process: one frame, a 4-byte length and a msgpack value.
 
-Vectors travel as the raw bytes of their arrays (float32, little-endian, C order), column by column, so that neither side
-walks them in Python. Filters and point ids are translated here once: beyond this file a point is known by its UUID.
+Vectors travel as the raw bytes of their arrays (float32, little-endian, C order), column by column, so that neither
+side walks them in Python. Filters and point ids are translated here once: beyond this a point is known by its UUID.
 """
 
 from __future__ import annotations
 
+import hashlib
 import struct
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +27,8 @@ from lumina_core.drivers.vector_store import (
     Record,
     SparseVector,
     StoreHit,
-    point_uuid,
 )
+from lumina_core.drivers.vector_stores.checks import check_payload_id, check_point, check_query
 
 __all__ = [
     "MAX_FRAME_BYTES",
@@ -52,14 +54,16 @@ __all__ = [
     "raise_error",
     "split_frames",
     "split_upsert",
+    "uuid_text",
 ]
 
 MAX_POINTS_PER_FRAME = 32
-"""What one Edge call writes. Such a call takes about 5 ms and nothing else runs meanwhile, so this is what a query waits for."""
+"""What one Edge call writes. That takes 5 to 10 ms in which nothing else runs: it is what a query may have to wait."""
 
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 _FRAME_TARGET_BYTES = 4 * 1024 * 1024
 _LENGTH = struct.Struct("<I")
+_NAMESPACE = uuid.UUID("6c756d69-6e61-5000-8000-000000000001").bytes
 
 
 class Request(msgspec.Struct, array_like=True):
@@ -100,7 +104,7 @@ class WireFilter(msgspec.Struct, array_like=True, frozen=True):
 
 
 class UpsertColumns(msgspec.Struct, array_like=True):
-    """Points by column. The sentences and terms of a point are the next `…_counts[i]` rows; absent columns are empty."""
+    """Points by column. The sentences and terms of a point are the next `…_counts[i]` rows; -1 terms: it has none."""
 
     uuids: list[str]
     payloads: list[dict[str, Any]]
@@ -193,6 +197,13 @@ def decode_reply(body: bytes) -> Reply:
     return _REPLY.decode(body)
 
 
+def uuid_text(string_id: str) -> str:
+    """`point_uuid`, ten times as fast: a filter of 200 ids is translated for every search."""
+    digest = hashlib.sha1(_NAMESPACE + string_id.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
 def encode_error(error: errors.CoreError) -> tuple[str, str, str | None]:
     return type(error).__name__, error.message, error.hint
 
@@ -210,7 +221,7 @@ def encode_filter(filter: Filter | None) -> WireFilter | None:
     return WireFilter(
         [_encode_condition(condition) for condition in filter.must],
         [_encode_condition(condition) for condition in filter.must_not],
-        None if filter.ids is None else [point_uuid(string_id) for string_id in filter.ids],
+        None if filter.ids is None else [uuid_text(string_id) for string_id in filter.ids],
     )
 
 
@@ -226,8 +237,7 @@ def encode_payload(string_id: str, payload: Mapping[str, Any]) -> msgspec.Raw:
     Raises:
         InvalidInput: It holds what JSON cannot say, or its `id` is not the point's.
     """
-    if payload.get("id", string_id) != string_id:
-        raise errors.InvalidInput(f"the payload of {string_id!r} says its id is {payload['id']!r}")
+    check_payload_id(string_id, payload)
     try:
         return msgspec.Raw(_ENCODER.encode({**payload, "id": string_id}))
     except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
@@ -241,9 +251,11 @@ def split_upsert(points: Sequence[Point], spec: CollectionSpec) -> list[Mapping[
     """Check the points against the collection and cut them into messages that each fit one Edge call.
 
     Raises:
-        InvalidInput: A vector is missing, is not allowed here, has another dimension, or is not finite. Nothing was sent.
+        InvalidInput: A vector is missing, not allowed here, of another dimension, or not finite. Nothing was sent.
     """
-    payloads = [_checked_payload(point, spec) for point in points]
+    for point in points:
+        check_point(point, spec)
+    payloads = [encode_payload(point.id, point.payload) for point in points]
     messages: list[Mapping[int, Any] | list[Any]] = []
     batch: list[int] = []
     size_bytes = 0
@@ -259,47 +271,11 @@ def split_upsert(points: Sequence[Point], spec: CollectionSpec) -> list[Mapping[
     return messages
 
 
-def _checked_payload(point: Point, spec: CollectionSpec) -> msgspec.Raw:
-    if not point.id:
-        raise errors.InvalidInput("a point has an empty id")
-    _check_rows(point.id, "dense", point.dense, (spec.dim,))
-    if spec.sentences != (point.sentences is not None):
-        wanted = "needs sentence vectors" if spec.sentences else "takes no sentence vectors"
-        raise errors.InvalidInput(f"the collection {spec.name!r} {wanted}: see the point {point.id!r}")
-    if point.sentences is not None:
-        if point.sentences.ndim != 2 or not len(point.sentences):
-            raise errors.InvalidInput(f"the sentences of {point.id!r} have the shape {point.sentences.shape}")
-        _check_rows(point.id, "sentences", point.sentences, (len(point.sentences), spec.dim))
-    if point.bm25 is not None:
-        if not spec.bm25:
-            raise errors.InvalidInput(f"the collection {spec.name!r} takes no bm25 vectors: see the point {point.id!r}")
-        _check_sparse(point.id, point.bm25)
-    return encode_payload(point.id, point.payload)
-
-
-def _check_rows(string_id: str, name: str, rows: NDArray[np.float32], shape: tuple[int, ...]) -> None:
-    if rows.shape != shape:
-        raise errors.InvalidInput(
-            f"the {name} vector of {string_id!r} has the shape {rows.shape}, the collection takes {shape}",
-            hint="Vectors of another model cannot be mixed in: run `lumina reindex` after changing the embedder.",
-        )
-    if not np.isfinite(rows).all():
-        raise errors.InvalidInput(f"the {name} vector of {string_id!r} holds NaN or infinity")
-
-
-def _check_sparse(string_id: str, sparse: SparseVector) -> None:
-    indices, values = sparse.indices, sparse.values
-    if indices.ndim != 1 or indices.shape != values.shape:
-        raise errors.InvalidInput(f"the bm25 vector of {string_id!r} has {indices.shape} terms, {values.shape} weights")
-    if len(indices) and (np.any(indices[1:] <= indices[:-1]) or not np.isfinite(values).all()):
-        raise errors.InvalidInput(f"the bm25 vector of {string_id!r} has unsorted terms or weights that are not finite")
-
-
 def _upsert_message(points: Sequence[Point], payloads: Sequence[msgspec.Raw], spec: CollectionSpec) -> list[Any]:
     sentences = [point.sentences for point in points if point.sentences is not None]
     terms = [point.bm25 for point in points if point.bm25 is not None]
     return [
-        [point_uuid(point.id) for point in points],
+        [uuid_text(point.id) for point in points],
         payloads,
         spec.dim,
         _float_bytes(np.stack([point.dense for point in points])),
@@ -317,16 +293,12 @@ def _float_bytes(array: NDArray[Any]) -> bytes:
 
 def encode_query(query: Query) -> QueryColumns:
     """Raises `InvalidInput` for a search that no collection could run."""
-    if query.limit < 1:
-        raise errors.InvalidInput(f"a search needs a limit of at least 1, not {query.limit}")
+    check_query(query)
     payload = None if query.payload is None else list(query.payload)
     wire_filter = encode_filter(query.filter)
     if isinstance(query.vector, SparseVector):
-        _check_sparse("the query", query.vector)
         weights, indices = query.vector.values, query.vector.indices.astype("<u4").tobytes()
         return QueryColumns(query.using, _float_bytes(weights), indices, query.limit, wire_filter, query.exact, payload)
-    if query.vector.ndim != 1 or not np.isfinite(query.vector).all():
-        raise errors.InvalidInput(f"a query vector of shape {query.vector.shape} that must be (dim,) and finite")
     return QueryColumns(query.using, _float_bytes(query.vector), None, query.limit, wire_filter, query.exact, payload)
 
 
