@@ -86,8 +86,12 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=30
     )
-    connection.execute("PRAGMA cache_size = -16384")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        connection.execute("PRAGMA cache_size = -16384")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -98,28 +102,16 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         NotFound: `read_only`, and there is no usable catalogue.
     """
     if read_only:
-        try:
-            connection = connect(path, read_only=True)
-            if _is_ours(connection):
-                return connection
-            connection.close()
-        except sqlite3.DatabaseError:
-            pass
-        raise NotFound(f"{path} holds no catalogue yet", hint="Start Lumina on this home once; that builds it.")
+        usable, _ = _open_usable(path, read_only=True)
+        if usable is None:
+            raise NotFound(f"{path} holds no usable catalogue", hint="Start Lumina on this home once; that builds it.")
+        return usable
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size:
-        connection = connect(path)
-        try:
-            if _is_ours(connection):
-                _configure(connection)
-                return connection
-            reason = "another version"
-        except sqlite3.OperationalError:
-            connection.close()
-            raise
-        except sqlite3.DatabaseError as error:
-            reason = str(error)
-        connection.close()
+        usable, reason = _open_usable(path)
+        if usable is not None:
+            _configure(usable)
+            return usable
         set_aside(path, reason)
     connection = connect(path)
     _configure(connection)
@@ -140,6 +132,26 @@ def set_aside(path: Path, reason: str) -> None:
         if companion.exists():
             companion.rename(aside.with_name(aside.name + suffix))
     _log.warning("catalogue_set_aside", file=str(path), moved_to=str(aside), reason=reason)
+
+
+def _open_usable(path: Path, *, read_only: bool = False) -> tuple[sqlite3.Connection | None, str]:
+    connection = None
+    try:
+        connection = connect(path, read_only=read_only)
+        if _is_ours(connection):
+            return connection, ""
+        reason = "of another version"
+    except sqlite3.OperationalError as error:  # locked, unreadable, not there: no reason to throw it away
+        if connection is not None:
+            connection.close()
+        if read_only:
+            return None, str(error)
+        raise
+    except sqlite3.DatabaseError as error:
+        reason = str(error)
+    if connection is not None:
+        connection.close()
+    return None, reason
 
 
 def _configure(connection: sqlite3.Connection) -> None:

@@ -135,7 +135,7 @@ def encode_event(event: Event, *, at: float | None = None) -> dict[str, Any]:
 def decode_event(record: Mapping[str, Any]) -> Event:
     """The event of a line, by its `event` field. Raises `InvalidInput` where that is missing or unknown."""
     kind = record.get("event")
-    if kind not in _TYPE_OF:
+    if not isinstance(kind, str) or kind not in _TYPE_OF:
         raise InvalidInput(f"{kind!r} is no event of the graph log")
     event: Event = _decode(record, EventKind(kind), _TYPE_OF[kind])
     return event
