@@ -14,13 +14,16 @@ __all__ = ["Hit", "QuerySignals", "SearchResult", "SentenceScore"]
 class SentenceScore:
     """One sentence of a hit: its span in `Hit.text` and how well it fits the question.
 
-    `dense` is its cosine to the question, `lexical` the share of the question's term weight found in it, in [0, 1].
+    `dense` is its cosine to the question, `lexical` the share of the question's term weight found in it, in [0, 1],
+    where a term that only the title holds counts in part, and `pairs` the share of it on words that stand beside each
+    other both here and in the question.
     """
 
     start: int
     end: int
     dense: float
     lexical: float
+    pairs: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Hit:
     """A chunk that was found. `start` and `end` are offsets of the chunk in its article's text.
 
     `contributions` says how the score came about: one entry a signal, and they sum to `score`.
-    `sentences` is empty for hits beyond the second stage.
+    `dense` is the chunk's own cosine to the question and `coverage` the share of the question's term weight that
+    stands in the chunk or its title. `sentences` is empty, and `coverage` 0, for hits beyond the second stage.
     """
 
     chunk_id: ChunkId
@@ -46,6 +50,8 @@ class Hit:
     pagerank: float
     score: float
     contributions: Mapping[str, float]
+    dense: float = 0.0
+    coverage: float = 0.0
     sentences: tuple[SentenceScore, ...] = ()
 
 
@@ -53,14 +59,16 @@ class Hit:
 class QuerySignals:
     """What the question looks like from the index, beside its hits.
 
-    `term_idf` maps each term of the question to its inverse document frequency, 0.0 for a term nobody has.
-    `unknown_terms` are the words of the question whose term no chunk has.
+    `term_idf` maps each topical word of the question to its inverse document frequency; `unknown_terms` are those that
+    no chunk holds. The others are the best values any candidate reached: cosine of a chunk, cosine of a sentence,
+    and coverage.
     """
 
     term_idf: Mapping[str, float] = field(default_factory=dict)
     unknown_terms: tuple[str, ...] = ()
     best_dense: float = 0.0
     best_sentence: float = 0.0
+    best_coverage: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

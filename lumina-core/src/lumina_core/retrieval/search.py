@@ -1,0 +1,218 @@
+"""Search in two stages, over dense vectors, BM25, sentences and the link graph.
+
+Stage one takes the best chunks of the dense and the BM25 index and scores all of them by all three vectors. Stage two
+takes the best of these and looks at their sentences, one by one, densely and lexically. Both stages look at a bounded
+number of chunks, however many there are: see `Depth`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumina_core.documents import ArticleId, ChunkId
+from lumina_core.drivers.embedder import Embedder, Vectors
+from lumina_core.drivers.vector_store import Filter, Query, Record, VectorStore
+from lumina_core.retrieval.encoding import unpack_terms
+from lumina_core.retrieval.hits import Hit, QuerySignals, SearchResult, SentenceScore
+from lumina_core.retrieval.scoring import Weights, contributions, match_sentences
+from lumina_core.retrieval.terms import QuestionTerms, TermStatistics
+from lumina_core.text.analysis import bm25_query, term_id, terms
+
+__all__ = ["Depth", "Searcher"]
+
+_COLLECTION = "chunks"
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many chunks each stage looks at: `first` from each index, `second` by their sentences."""
+
+    first: int = 100
+    second: int = 40
+
+
+@dataclass(slots=True)
+class _Stage1:
+    dense: float = 0.0
+    sentence: float = 0.0
+    bm25: float = 0.0
+
+
+class Searcher:
+    """Finds chunks for a question. Owns nothing: store and embedder are closed by whoever opened them."""
+
+    def __init__(
+        self,
+        store: VectorStore,
+        embedder: Embedder,
+        *,
+        executor: Executor | None = None,
+        weights: Weights | None = None,
+        depth: Depth | None = None,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._executor = executor
+        self._weights = weights or Weights()
+        self._depth = depth or Depth()
+        self._statistics = TermStatistics(store, _COLLECTION)
+
+    async def search(self, query: str, *, limit: int = 10, filter: Filter | None = None) -> SearchResult:
+        """Find the chunks that fit a question best.
+
+        Args:
+            query: A question or some words.
+            limit: At most this many hits. Those beyond `Depth.second` carry no sentences.
+            filter: What the chunks must satisfy.
+
+        Returns:
+            Hits by falling score, ties by chunk id; their contributions sum to the score.
+
+        Raises:
+            VectorStoreDown: the store does not answer.
+            EmbedderDown: the question cannot be embedded.
+        """
+        took: dict[str, float] = {}
+        started = time.perf_counter()
+        embedding = asyncio.get_running_loop().run_in_executor(self._executor, self._embedder.embed_query, query)
+        question, vector = await asyncio.gather(self._statistics.of(query), embedding)
+        started = _lap(took, "question", started)
+
+        scores = await self._first_stage(query, vector, question, filter, max(limit, self._depth.first))
+        started = _lap(took, "candidates", started)
+
+        ranked = sorted(scores, key=lambda key: (-self._first_score(scores[key]), key))
+        second = ranked[: self._depth.second]
+        hits = await self._second_stage(second, scores, vector, question)
+        if limit > len(second):
+            hits += await self._plain(ranked[len(second) : limit], scores)
+        _lap(took, "sentences", started)
+        return SearchResult(query, tuple(hits[:limit]), _signals(question, scores, hits), took)
+
+    async def _first_stage(
+        self, query: str, vector: Vectors, question: QuestionTerms, filter: Filter | None, depth: int
+    ) -> dict[str, _Stage1]:
+        sparse = bm25_query(query)
+        found = await self._store.query(
+            _COLLECTION,
+            [
+                Query("dense", vector, depth, filter, payload=("id",)),
+                Query("bm25", sparse, depth, filter, payload=("id",)),
+            ],
+        )
+        union = tuple(dict.fromkeys(hit.id for hits in found for hit in hits))
+        scores = {key: _Stage1() for key in union}
+        if not union:
+            return scores
+        among = Filter(ids=union)
+        everything = await self._store.query(
+            _COLLECTION,
+            [
+                Query("dense", vector, len(union), among, exact=True, payload=("id",)),
+                Query("sentences", vector, len(union), among, exact=True, payload=("id",)),
+                Query("bm25", sparse, len(union), among, payload=("id",)),
+            ],
+        )
+        for name, hits in zip(("dense", "sentence", "bm25"), everything, strict=True):
+            scale = question.total_idf if name == "bm25" else 1.0
+            for hit in hits:
+                if hit.id in scores:
+                    setattr(scores[hit.id], name, hit.score / scale)
+        return scores
+
+    def _first_score(self, stage1: _Stage1) -> float:
+        weights = self._weights
+        return (
+            weights.dense * stage1.dense
+            + (weights.sentence + weights.joint) * stage1.sentence
+            + weights.bm25 * stage1.bm25
+        )
+
+    async def _second_stage(
+        self, ids: list[str], scores: Mapping[str, _Stage1], vector: Vectors, question: QuestionTerms
+    ) -> list[Hit]:
+        records = await self._store.retrieve(_COLLECTION, ids, vectors=("sentences",))
+        hits = [self._judge(record, scores[record.id], vector, question) for record in records]
+        hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
+        return hits
+
+    def _judge(self, record: Record, stage1: _Stage1, vector: Vectors, question: QuestionTerms) -> Hit:
+        weights, payload = self._weights, record.payload
+        assert record.sentences is not None  # noqa: S101  asked for above
+        dense: NDArray[np.float32] = record.sentences @ vector
+        title_ids = [term_id(term) for term in terms(f"{payload['title']} {payload['section']}")]
+        match = match_sentences(question, unpack_terms(payload["terms"]), payload["term_counts"], title_ids)
+        joint = dense + weights.sentence_lexical * match.lexical + weights.sentence_pairs * match.pairs
+        parts = contributions(
+            weights,
+            dense=stage1.dense,
+            lexical=match.chunk,
+            sentence=float(dense.max()),
+            joint=float(joint.max()),
+            pagerank=float(payload["pagerank"]),
+        )
+        spans = payload["sents"]
+        sentences = tuple(
+            SentenceScore(
+                spans[2 * i], spans[2 * i + 1], float(dense[i]), float(match.lexical[i]), float(match.pairs[i])
+            )
+            for i in range(len(dense))
+        )
+        return replace(_hit(payload, parts), sentences=sentences, coverage=match.chunk, dense=stage1.dense)
+
+    async def _plain(self, ids: list[str], scores: Mapping[str, _Stage1]) -> list[Hit]:
+        weights = self._weights
+        hits = []
+        for record in await self._store.retrieve(_COLLECTION, ids):
+            stage1 = scores[record.id]
+            parts = {
+                "dense": weights.dense * stage1.dense,
+                "sentence": (weights.sentence + weights.joint) * stage1.sentence,
+                "bm25": weights.bm25 * stage1.bm25,
+            }
+            hits.append(replace(_hit(record.payload, parts), dense=stage1.dense))
+        return hits
+
+
+def _hit(payload: Mapping[str, Any], parts: Mapping[str, float]) -> Hit:
+    return Hit(
+        chunk_id=ChunkId(payload["id"]),
+        article_id=ArticleId(payload["article"]),
+        title=payload["title"],
+        section=payload["section"],
+        url=payload["url"],
+        source=payload["source"],
+        revision=payload["revision"],
+        wikidata=payload.get("wikidata"),
+        start=payload["start"],
+        end=payload["end"],
+        text=payload["text"],
+        ts=payload["ts"],
+        pagerank=payload["pagerank"],
+        score=sum(parts.values()),
+        contributions=parts,
+    )
+
+
+def _signals(question: QuestionTerms, scores: Mapping[str, _Stage1], hits: list[Hit]) -> QuerySignals:
+    return QuerySignals(
+        term_idf=dict(zip(question.words, map(float, question.idf), strict=True)),
+        unknown_terms=tuple(word for word, known in zip(question.words, question.known, strict=True) if not known),
+        best_dense=max((stage1.dense for stage1 in scores.values()), default=0.0),
+        best_sentence=max((stage1.sentence for stage1 in scores.values()), default=0.0),
+        best_coverage=max((hit.coverage for hit in hits), default=0.0),
+    )
+
+
+def _lap(took: dict[str, float], stage: str, since: float) -> float:
+    now = time.perf_counter()
+    took[stage] = now - since
+    return now
