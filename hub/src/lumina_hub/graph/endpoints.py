@@ -17,6 +17,7 @@ from lumina_sdk.contract import (
     ArticleLinks,
     ArticleRevisions,
     Articles,
+    GraphChanges,
     GraphLogEntries,
     LogKind,
     RecoveryPoint,
@@ -84,7 +85,7 @@ async def diff_revisions(
 @router.post(_ARTICLE + "/restore")
 async def restore_article(
     article_id: str, request: RestoreArticleRequest, principal: GraphWrite, graph: Graph
-) -> ArticleDetail:
+) -> RestoreResult:
     """Make an old revision the newest. Nothing is lost: the one it replaces stays."""
     return await graph.restore_article(article_id, request.revision)
 
@@ -105,6 +106,18 @@ async def add_recovery_point(request: RecoveryPointRequest, principal: GraphWrit
 async def restore_to_point(request: RestoreToPointRequest, principal: GraphWrite, graph: Graph) -> RestoreResult:
     """Bring every article back to its revision at a recovery point. Nothing is lost: later revisions stay."""
     return await graph.restore_to_point(request.point)
+
+
+@router.get("/api/v1/graph/changes")
+async def list_changes(
+    principal: GraphRead,
+    graph: Graph,
+    before: Annotated[str, Query(alias="from", description="A recovery point.")],
+    after: Annotated[str | None, Query(alias="to", description="A recovery point. Unset: the present.")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> GraphChanges:
+    """Say what was added, changed and removed from one recovery point to another."""
+    return await graph.changes(before, after, limit=limit)
 
 
 @router.get("/api/v1/graph/export", response_class=StreamingResponse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -17,6 +18,8 @@ __all__ = [
     "ArticleSection",
     "ArticleSummary",
     "Articles",
+    "GraphChange",
+    "GraphChanges",
     "GraphLogEntries",
     "GraphLogEntry",
     "LinkOut",
@@ -44,7 +47,10 @@ class ArticleSummary(WireModel):
 
 
 class Articles(WireModel):
-    """By title. `after` is the cursor for the page after this one, None on the last page."""
+    """By id; or, asked for by title, the one of exactly that title first, then those that begin so, by title.
+
+    `after` is the cursor for the page after this one, None on the last page.
+    """
 
     articles: tuple[ArticleSummary, ...]
     after: str | None = None
@@ -72,11 +78,15 @@ class ArticleDetail(ArticleSummary):
 
 
 class ArticleRevision(WireModel):
-    """A state of an article. `ts` is when the source made it, epoch seconds."""
+    """A state of an article, or its end (`event` is then `delete`). Times are epoch seconds: `ts` is when the source
+    made it, `at` when it was added. A restored revision appears again, under its old name."""
 
     revision: str
     ts: float
     current: bool = False
+    event: Literal["article", "delete"] = "article"
+    title: str = ""
+    at: float | None = None
 
 
 class ArticleRevisions(WireModel):
@@ -102,6 +112,24 @@ class ArticleLinks(WireModel):
     links_to: tuple[LinkOut, ...] = Field(description="What links to this article.")
 
 
+class GraphChange(WireModel):
+    """What one article, redirect or set of links was in two states; None where it was not there."""
+
+    kind: Literal["added", "changed", "removed"]
+    what: str
+    id: str | None
+    title: str
+    before: str | None
+    after: str | None
+
+
+class GraphChanges(WireModel):
+    """What leads from one state to the other; `complete` is false where there was more than the limit."""
+
+    changes: tuple[GraphChange, ...]
+    complete: bool = True
+
+
 class ArticleDiff(WireModel):
     """Two revisions of one article as a unified diff of their texts."""
 
@@ -124,10 +152,11 @@ class RecoveryPointRequest(RequestModel):
 
 
 class RecoveryPoint(WireModel):
-    """A named state of the graph one can go back to."""
+    """A named state of the graph one can go back to. `automatic` ones were made by Lumina itself."""
 
     name: str
     ts: float
+    automatic: bool = False
 
 
 class RecoveryPoints(WireModel):
@@ -143,10 +172,14 @@ class RestoreToPointRequest(RequestModel):
 
 
 class RestoreResult(WireModel):
-    """How many articles were brought back to another revision, and how many were removed."""
+    """How many articles, redirects and sets of links were brought back to another state, and how many were removed.
+
+    `undo` names the recovery point made of the state before; None where there was nothing to do, or for one article.
+    """
 
     restored: int
     deleted: int = 0
+    undo: str | None = None
 
 
 class LogKind(StrEnum):
@@ -158,7 +191,10 @@ class LogKind(StrEnum):
 
 
 class GraphLogEntry(WireModel):
-    """One event. `day` and `offset` say where its line ends in the log."""
+    """One event. `day` and `offset` say where its line ends in the log, `ts` when it was added, epoch seconds.
+
+    `title` is, of a recovery point, its name; `revision`, of a redirect, what it leads to.
+    """
 
     kind: LogKind
     day: str

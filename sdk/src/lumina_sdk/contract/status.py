@@ -68,11 +68,17 @@ class EmbedderStatus(WireModel):
 
 
 class IndexerStatus(WireModel):
-    """The process that follows the log. `pending` counts articles not yet in the index."""
+    """The process that follows the log.
+
+    `indexed` counts articles written since the index was last rebuilt, `pending` those that are not in it yet;
+    `activity` says in words what it does beside that.
+    """
 
     alive: bool
+    state: str
     indexed: int
     pending: int
+    activity: str = ""
     chunks_per_s: float | None = None
 
 

@@ -1,0 +1,42 @@
+"""What Lumina knows on its first start: its own documentation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from lumina_core.documents import Article
+from lumina_core.graph.graph import KnowledgeGraph
+from lumina_core.graph.layout import LogPosition
+from lumina_core.ingest.folder import Folder
+from lumina_hub.version import VERSION
+
+__all__ = ["SOURCE", "learn_starter"]
+
+SOURCE = "lumina"
+_MARK = "starter.version"
+
+
+def learn_starter(graph: KnowledgeGraph, home: Path) -> LogPosition | None:
+    """Add the documentation that ships with this version, unless this home has learned it.
+
+    What somebody took out of the graph stays out until the next version, or until the graph is empty.
+
+    Returns:
+        How far the index must be to know it; None where there was nothing to learn.
+    """
+    mark = home / _MARK
+    if graph.catalogue.counts().articles and mark.exists() and mark.read_text(encoding="utf-8").strip() == VERSION:
+        return None
+    with as_file(files("lumina_hub") / "starter") as folder:
+        items = Folder(folder, name=SOURCE).items()
+        articles = [replace(item, url=_address(item)) for item in items if isinstance(item, Article)]
+    result = graph.add(articles)
+    mark.write_text(VERSION + "\n", encoding="utf-8")
+    return result.position if result.added or result.changed else None
+
+
+def _address(article: Article) -> str:
+    """An address that does not tell where this machine keeps its files."""
+    return f"lumina:{article.url.rpartition('/')[2]}"
