@@ -1,0 +1,89 @@
+"""What a question asks for, read off its words."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+__all__ = ["AnswerType", "answer_type", "holds_type", "new_names"]
+
+
+class AnswerType(StrEnum):
+    """The kind of thing that would answer."""
+
+    NUMBER = "number"
+    DATE = "date"
+    PERSON = "person"
+    PLACE = "place"
+    DEFINITION = "definition"
+    OTHER = "other"
+
+
+_ASKS: tuple[tuple[AnswerType, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (
+            AnswerType.NUMBER,
+            r"\bhow (?:many|much|long|old|far|tall|large|big|high|deep|fast|often|wide|heavy|hot|cold|few)\b"
+            r"|\b(?:what|which)(?: \w+)? (?:percent|percentage|number|amount|fraction|proportion|age|population|share|"
+            r"size|price|cost|temperature|speed|height|depth|length|area)\b|\bpopulation of\b",
+        ),
+        (
+            AnswerType.DATE,
+            r"\bwhen\b|\b(?:what|which)(?: \w+)? (?:year|date|day|month|decade|century|time)\b|\bhow recently\b",
+        ),
+        (AnswerType.PERSON, r"\bwho\b|\bwhose\b|\bwhom\b"),
+        (
+            AnswerType.PLACE,
+            r"\bwhere\b|\b(?:what|which)(?: \w+)? (?:city|country|state|place|town|county|continent|borough|region|"
+            r"province|location|nation)\b|\bcapital\b",
+        ),
+        (
+            AnswerType.DEFINITION,
+            r"^\W*(?:what|who) (?:is|are|was|were) (?:an? |the )?[\w' -]{2,40}\??\W*$|^\W*define\b",
+        ),
+    )
+)
+
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
+    r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|dozen|dozens|hundreds?|thousands?|millions?|billions?|half|"
+    r"third|quarter|once|twice)\b",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"\b(?:1\d{3}|20\d{2})\b|\b\d0s\b|\b(?:January|February|March|April|May|June|July|August|September|October|"
+    r"November|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b|\b(?:century|BCE?|AD|CE)\b"
+)
+_NAME = re.compile(r"\b[^\W\d_a-zß-ÿ][\w'’-]+")
+_DIGITS = re.compile(r"\d[\d,.]*")
+
+
+def answer_type(question: str) -> AnswerType:
+    """The first type whose pattern the question fits, in the order of `AnswerType`."""
+    for kind, pattern in _ASKS:
+        if pattern.search(question):
+            return kind
+    return AnswerType.OTHER
+
+
+def new_names(question: str, sentence: str) -> int:
+    """How many capitalised words the sentence has, its first word aside, that the question has not."""
+    asked = {word.lower() for word in re.findall(r"\w+", question)}
+    found = {match.group().lower() for match in _NAME.finditer(sentence) if match.start() > 0}
+    return len({name for name in found if name.removesuffix("'s").removesuffix("’s") not in asked})
+
+
+def holds_type(kind: AnswerType, question: str, sentence: str) -> bool:
+    """Whether the sentence holds something of that type which the question does not say itself."""
+    match kind:
+        case AnswerType.NUMBER:
+            asked = set(_DIGITS.findall(question))
+            return any(found.group() not in asked for found in _NUMBER.finditer(sentence))
+        case AnswerType.DATE:
+            asked = set(_DATE.findall(question))
+            return any(found.group() not in asked for found in _DATE.finditer(sentence))
+        case AnswerType.PERSON | AnswerType.PLACE:
+            return new_names(question, sentence) > 0
+        case _:
+            return False
