@@ -26,7 +26,7 @@ fi
 rm -rf .venv
 # No ensurepip: an environment without pip, filled by the pip outside it.
 if "$python" -m pip --version >/dev/null 2>&1 && "$python" -m venv --without-pip .venv >/dev/null 2>&1 &&
-    "$python" -m pip --python .venv/bin/python --disable-pip-version-check --quiet install pip; then
+    "$python" -m pip --python .venv/bin/python --disable-pip-version-check -qq install pip; then
     exit 0
 fi
 rm -rf .venv
