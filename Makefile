@@ -43,10 +43,12 @@ contracts: .venv/.ready-dev
 
 docs-fresh: .venv/.ready-dev
 	$(BIN)/python -m lumina_hub.reference --check docs/reference
+	$(BIN)/python -m lumina_hub.cli.reference --check docs/reference
 
 ## make docs     write the generated pages of docs/reference anew
 docs: .venv/.ready-dev
 	$(BIN)/python -m lumina_hub.reference docs/reference
+	$(BIN)/python -m lumina_hub.cli.reference docs/reference
 
 pytest: .venv/.ready-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

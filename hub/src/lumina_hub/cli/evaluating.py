@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -12,6 +14,9 @@ from lumina_hub.cli.logs import log_to_stderr
 from lumina_hub.cli.options import Globals
 from lumina_hub.cli.output import data, note, print_json
 from lumina_hub.cli.progress import progress
+
+if TYPE_CHECKING:
+    from lumina_core.drivers.embedder import Embedder
 
 __all__ = ["memory", "retrieval"]
 
@@ -40,12 +45,16 @@ def retrieval(said: Globals, squad: Path, *, limit: int | None, seed: int, plot:
         raise Failure(
             f"There is no folder {str(plot.parent)!r}.", hint="Make it, or give another --plot.", status=MISUSED
         )
-    log_to_stderr()
     from lumina_core.evaluation.retrieval import evaluate_squad
 
-    with progress("Measuring") as shown:
+    with _embedder(said) as embedder, progress("Measuring") as shown:
         report = evaluate_squad(
-            squad, limit=limit, seed=seed, plot=plot, progress=lambda done, total: shown.move(done, total)
+            squad,
+            embedder=embedder,
+            limit=limit,
+            seed=seed,
+            plot=plot,
+            progress=lambda done, total: shown.move(done, total),
         )
     _show(said, report.as_dict())
     if plot is not None:
@@ -54,12 +63,23 @@ def retrieval(said: Globals, squad: Path, *, limit: int | None, seed: int, plot:
 
 def memory(said: Globals, dialogues: Path) -> None:
     _must_be_there(dialogues)
-    log_to_stderr()
     from lumina_core.evaluation.memory import evaluate_memory
 
-    with progress("Measuring") as shown:
-        report = evaluate_memory(dialogues, progress=lambda done, total: shown.move(done, total))
+    with _embedder(said) as embedder, progress("Measuring") as shown:
+        report = evaluate_memory(dialogues, embedder, progress=lambda done, total: shown.move(done, total))
     _show(said, report.as_dict())
+
+
+@contextmanager
+def _embedder(said: Globals) -> Iterator[Embedder]:
+    """The one a hub of this home would use."""
+    from lumina_core.drivers.embedders.loading import load_embedder
+    from lumina_hub.foundations import embedder_options
+
+    settings = said.settings()
+    log_to_stderr()
+    with closing(load_embedder(settings.embedder, **embedder_options(settings))) as embedder:
+        yield embedder
 
 
 def _must_be_there(path: Path) -> None:

@@ -21,7 +21,7 @@ from lumina_hub.errors import HubError
 if TYPE_CHECKING:
     from lumina_hub.settings import Settings
 
-__all__ = ["DEBUG", "Globals", "collect", "command"]
+__all__ = ["DEBUG", "SHARED", "Globals", "collect", "command"]
 
 DEBUG = "LUMINA_DEBUG"
 """Set in the environment, it lets an error nobody foresaw out with its trace."""
@@ -85,6 +85,9 @@ _OPTIONS: dict[str, Any] = {
         typer.Option("--json", help="Data as JSON on stdout, nothing else there.", rich_help_panel=_PANEL),
     ],
 }
+
+SHARED = frozenset(_OPTIONS)
+"""The names of the options every command takes."""
 
 
 def _with_options(function: Callable[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:

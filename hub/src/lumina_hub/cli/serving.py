@@ -52,10 +52,11 @@ def setup(said: Globals) -> None:
         note(f"The embedder {settings.embedder!r} needs no preparation.")
         return
     from lumina_core.drivers.embedders.loading import load_embedder
+    from lumina_hub.foundations import embedder_options
 
     if not settings.models_dir.is_dir():
         note("Converting the embedding model (once; a few seconds) …")
-    embedder = load_embedder("onnx", models_dir=settings.models_dir, precision=settings.embedder_precision)
+    embedder = load_embedder("onnx", **embedder_options(settings))
     try:
         info = embedder.info
     finally:

@@ -77,12 +77,13 @@ def embedder(settings: Settings) -> Check:
         return ok("embedder", f"{settings.embedder}, {settings.embedder_url or 'in process'}")
     from lumina_core.drivers.embedders.conversion import packaged_model
     from lumina_core.drivers.embedders.loading import load_embedder
+    from lumina_hub.foundations import embedder_options
 
     try:
         if not any(settings.models_dir.glob("*/model.json")):
             packaged_model()
             return warn("embedder", "the packaged weights are not converted yet", "Convert them: lumina setup")
-        loaded = load_embedder("onnx", models_dir=settings.models_dir, precision=settings.embedder_precision)
+        loaded = load_embedder("onnx", **embedder_options(settings))
         try:
             loaded.embed_query("doctor")
             info = loaded.info
