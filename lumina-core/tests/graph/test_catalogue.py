@@ -323,6 +323,15 @@ def test_lines_that_mean_nothing_are_passed_over_and_listed(log, root, catalogue
     ]
 
 
+def test_odd_values_in_a_line_do_not_stop_the_catalogue(log, catalogue, make_article):
+    odd = encode_event(make_article("Odd", links=("a\0b", "a\0c", "", "x" * 100_000))) | {"at": {}, "replaced": 7}
+    log.append(ARTICLES, [odd, encode_event(make_article("Paris"))]).result()
+
+    assert catalogue.catch_up() == 2
+    assert {row.title for row in catalogue.articles()} == {"Odd", "Paris"}
+    assert catalogue.problems() == []
+
+
 def test_ranks_are_kept_and_choose_between_sources(log, catalogue, make_article):
     one, other = make_article("Paris"), make_article("Paris", source="web")
     append(log, one, other)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
 
 import msgspec
 
@@ -15,7 +14,6 @@ from lumina_core.graph.records import Deletion, Event, EventKind, LinkSet, Recov
 __all__ = ["EventWriter", "fold_title"]
 
 _PAGE_LINK = 1
-_CACHED_NAMES = 100_000
 
 
 def fold_title(title: str) -> str:
@@ -29,12 +27,10 @@ class EventWriter:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
         self._executemany = connection.executemany
-        self._names: OrderedDict[tuple[int, str], int] = OrderedDict()
         self._interned: dict[tuple[str, str], int] = {}
         self._counts: dict[str, int] = {}
 
     def forget(self) -> None:
-        self._names.clear()
         self._interned.clear()
         self._counts.clear()
 
@@ -61,15 +57,14 @@ class EventWriter:
             self._count("changes", 1)
 
     def _article(self, entry: Entry, article: Article) -> None:
-        at = entry.record.get("at")
         name = self._name(self._source(article.source), article.title)
         key, live, old_name = self._article_key(article.id)
         self._drop_redirect(entry, name)
         self._execute(
             "UPDATE articles SET live = 1, name = ?, source = ?, title = ?, url = ?, revision = ?, ts = ?, at = ?,"
             " fingerprint = ?, summary = ?, wikidata = ?, day = ?, start = ?, end = ?, replaced = ? WHERE key = ?",
-            (name, article.source, article.title, article.url, article.revision, article.ts, at, article.fingerprint,
-             article.summary, article.wikidata, entry.day, entry.start, entry.end, entry.record.get("replaced"), key),
+            (name, article.source, article.title, article.url, article.revision, article.ts, _at(entry), article.fingerprint,
+             article.summary, article.wikidata, entry.day, entry.start, entry.end, _replaced(entry), key),
         )  # fmt: skip
         if old_name is not None and old_name != name:
             self._release_name(old_name, key)
@@ -167,7 +162,7 @@ class EventWriter:
         self._execute(
             "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (key, entry.day, entry.start, entry.end, event.value, title, revision, fingerprint, ts,
-             entry.record.get("at")),
+             _at(entry)),
         )  # fmt: skip
         self._count("revisions", 1)
 
@@ -180,24 +175,26 @@ class EventWriter:
                 " AND target IN (SELECT id FROM names WHERE id = links.target AND source = ?)",
                 (key, relation, source),
             ).rowcount
-        rows = {self._name(source, title): position for position, title in reversed(list(enumerate(titles)))}
-        self._executemany(
-            "INSERT INTO links VALUES (?, ?, ?, ?)", [(key, relation, name, at) for name, at in sorted(rows.items())]
-        )
-        self._count("links", len(rows) - gone)
+        new = 0
+        names = list(dict.fromkeys(map(normalise_title, titles)))
+        if names:
+            listed = msgspec.json.encode(names).decode()
+            self._execute(
+                "INSERT OR IGNORE INTO names(source, name) SELECT ?, value FROM json_each(?)", (source, listed)
+            )
+            new = self._execute(
+                "INSERT OR IGNORE INTO links SELECT ?1, ?2, n.id, j.key FROM json_each(?4) AS j"
+                " CROSS JOIN names AS n ON n.source = ?3 AND n.name = j.value",
+                (key, relation, source, listed),
+            ).rowcount
+        self._count("links", new - gone)
 
     def _name(self, source: int, title: str) -> int:
         name = normalise_title(title)
-        cached = self._names.get((source, name))
-        if cached is not None:
-            return cached
         row = self._execute("SELECT id FROM names WHERE source = ? AND name = ?", (source, name)).fetchone()
         if row is None:
             row = self._execute("INSERT INTO names(source, name) VALUES (?, ?) RETURNING id", (source, name)).fetchone()
-        if len(self._names) >= _CACHED_NAMES:
-            self._names.popitem(last=False)
-        self._names[source, name] = found = int(row[0])
-        return found
+        return int(row[0])
 
     def _source(self, name: str) -> int:
         return self._intern("sources", name)
@@ -213,3 +210,13 @@ class EventWriter:
 
     def _count(self, name: str, change: int) -> None:
         self._counts[name] = self._counts.get(name, 0) + change
+
+
+def _at(entry: Entry) -> float | None:
+    at = entry.record.get("at")
+    return float(at) if isinstance(at, int | float) else None
+
+
+def _replaced(entry: Entry) -> str | None:
+    replaced = entry.record.get("replaced")
+    return replaced if isinstance(replaced, str) else None

@@ -150,15 +150,21 @@ class CatalogueReader:
     def search_titles(self, prefix: str, limit: int = 20) -> list[ArticleRow]:
         """Articles whose title, or a redirect to them, begins so, whatever the case; alphabetically, each once."""
         folded = fold_title(prefix)
-        return self._many(
-            f"SELECT {_ARTICLE_COLUMNS} {_FROM_ARTICLES} JOIN"
-            f" (SELECT {RESOLVE_COLUMN} AS key, min(n0.folded) AS folded FROM names AS n0 {RESOLVE_JOINS}"
-            " WHERE n0.folded >= ? AND n0.folded < ? GROUP BY 1) AS found ON found.key = a.key"
-            " WHERE a.live ORDER BY found.folded, a.key LIMIT ?",
-            folded,
-            folded + "\U0010ffff",
-            limit,
-        )
+        found: list[ArticleRow] = []
+        with self.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_ARTICLE_COLUMNS} FROM names AS n0 {RESOLVE_JOINS} JOIN articles AS a"
+                f" ON a.key = {RESOLVE_COLUMN} LEFT JOIN ranks AS r ON r.article = a.key"
+                " WHERE n0.folded >= ? AND n0.folded < ? AND a.live ORDER BY n0.folded",
+                (folded, folded + "\U0010ffff"),
+            )
+            seen: set[str] = set()
+            while len(found) < limit and (row := rows.fetchone()) is not None:
+                if row[0] not in seen:
+                    seen.add(row[0])
+                    found.append(ArticleRow(*row))
+            rows.close()
+        return found
 
     def redirects_to(self, article_id: str) -> list[str]:
         """The titles that lead to an article, in order."""

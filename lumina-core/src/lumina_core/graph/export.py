@@ -64,12 +64,13 @@ def _nodes(connection: sqlite3.Connection, include_missing: bool) -> Iterator[di
 
 
 def _links(connection: sqlite3.Connection, include_missing: bool) -> Iterator[dict[str, Any]]:
+    leading = "" if include_missing else "AND (n0.article IS NOT NULL OR n0.redirect IS NOT NULL)"
     # CROSS JOIN keeps the order of the tables, and so of the rows: by linking article.
     rows = connection.execute(
         f"SELECT a.id, t.id, rel.name, s.name, n0.name FROM links AS l CROSS JOIN articles AS a ON a.key = l.article"
         f" CROSS JOIN relations AS rel ON rel.id = l.relation CROSS JOIN names AS n0 ON n0.id = l.target"
         f" CROSS JOIN sources AS s ON s.id = n0.source {RESOLVE_JOINS}"
-        f" LEFT JOIN articles AS t ON t.key = {RESOLVE_COLUMN} WHERE a.live ORDER BY l.article"
+        f" LEFT JOIN articles AS t ON t.key = {RESOLVE_COLUMN} WHERE a.live {leading} ORDER BY l.article"
     )
     for source, group in groupby(rows, key=lambda row: row[0]):
         relations: dict[str, set[str]] = {}

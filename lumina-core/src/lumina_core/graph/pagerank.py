@@ -36,7 +36,8 @@ def compute_pagerank(catalogue: Catalogue, *, damping: float = 0.85) -> dict[Art
                 end
                 for edge in connection.execute(
                     f"SELECT l.article, {RESOLVE_COLUMN} FROM links AS l CROSS JOIN names AS n0 ON n0.id = l.target"
-                    f" {RESOLVE_JOINS} WHERE {RESOLVE_COLUMN} IS NOT NULL"
+                    f" {RESOLVE_JOINS} WHERE (n0.article IS NOT NULL OR n0.redirect IS NOT NULL)"
+                    f" AND {RESOLVE_COLUMN} IS NOT NULL"
                 )
                 for end in edge
             ),
