@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lumina_core.drivers.vector_store import CollectionSpec, Point, SparseVector, VectorStore
 from lumina_core.drivers.vector_stores.edge import EdgeStore
@@ -76,5 +77,5 @@ def make_random_point(number: int, **payload: Any) -> Point:
     )
 
 
-def unit(vector: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+def unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)

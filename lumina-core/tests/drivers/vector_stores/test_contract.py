@@ -25,7 +25,7 @@ from lumina_core.drivers.vector_store import (
 )
 from lumina_core.drivers.vector_stores.edge import EdgeStore
 from lumina_core.drivers.vector_stores.edge_wire import uuid_text
-from lumina_core.errors import Conflict, InvalidInput, NotFound
+from lumina_core.errors import Conflict, InvalidInput, NotFound, VectorStoreDown
 
 MakePoint = Callable[..., Point]
 
@@ -51,6 +51,7 @@ async def test_points_come_back_by_string_id_as_they_went_in(
         assert record.sentences is not None
         assert record.bm25 is not None
         assert point.bm25 is not None
+        assert point.sentences is not None
         np.testing.assert_allclose(record.dense, point.dense, atol=1e-5)
         np.testing.assert_allclose(record.sentences, point.sentences, atol=1e-3)  # float16
         np.testing.assert_array_equal(record.bm25.indices, point.bm25.indices)
@@ -428,8 +429,10 @@ async def test_after_optimising_the_same_points_answer(
 
 async def test_closing_twice_is_fine(store: VectorStore) -> None:
     await store.close()
+    await store.close()
 
-    assert await store.close() is None
+    with pytest.raises(VectorStoreDown):
+        await store.count("chunks")
 
 
 async def test_two_clients_of_one_process_see_each_others_writes(edge_socket: object, make_point: MakePoint) -> None:

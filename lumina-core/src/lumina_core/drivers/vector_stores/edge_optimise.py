@@ -93,6 +93,7 @@ class Optimisation:
         self._journal: _Journal | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._abandoned = False
+        self.ended = asyncio.Event()
         self._generation = f"shard-{int(collection.generation.removeprefix('shard-')) + 1:06d}"
         self._copy_path = collection.path / self._generation
 
@@ -109,6 +110,16 @@ class Optimisation:
 
     async def run(self) -> bool:
         """Returns whether a better generation is in use now."""
+        try:
+            return await self._run()
+        except Exception:
+            if self._abandoned:  # whatever broke, nobody wants it any more
+                return False
+            raise
+        finally:
+            self.ended.set()
+
+    async def _run(self) -> bool:
         waiting = Unindexed.of(self._collection)
         if not waiting.points and not waiting.deleted:
             return False

@@ -28,7 +28,7 @@ from lumina_core.drivers.vector_stores.edge_wire import (
     frame,
     split_frames,
 )
-from lumina_core.errors import CoreError, InvalidInput, NotFound, StorageFull
+from lumina_core.errors import Conflict, CoreError, InvalidInput, NotFound, StorageFull
 
 __all__ = ["EdgeServer"]
 
@@ -108,6 +108,9 @@ class EdgeServer:
 
     def _perform(self, client: _Connection, request: Request, body: bytes) -> Any:
         name = request.collection
+        if request.op == "drop" and name in self._optimisations:
+            self._start(self._drop_later(client, request.id, name))
+            return _LATER
         if request.op in _WITHOUT_COLLECTION:
             return _WITHOUT_COLLECTION[request.op](self, name, request.args)
         collection = self._collection(name)
@@ -158,12 +161,12 @@ class EdgeServer:
         if collection := self._collections.get(name):
             collection.ensure(spec)
             return
+        if name in self._optimisations:
+            raise Conflict(f"the collection {name!r} is being removed", hint="Try again in a moment.")
         self._check_room(0)
         self._collections[name] = Collection.create(self._path, spec)
 
     def _drop(self, name: str, args: msgspec.Raw) -> None:
-        if optimisation := self._optimisations.pop(name, None):
-            optimisation.abandon()
         self._broken.pop(name, None)
         self._unflushed.pop(name, None)
         collection = self._collections.pop(name, None)
@@ -176,6 +179,16 @@ class EdgeServer:
         if collection:
             collection.close()
         self._start(asyncio.to_thread(shutil.rmtree, leaving, ignore_errors=True))
+
+    async def _drop_later(self, client: _Connection, call: int, name: str) -> None:
+        """Drop a collection that is being optimised: first let go of its files."""
+        collection = self._collections.pop(name, None)  # nobody may use it meanwhile
+        optimisation = self._optimisations[name]
+        optimisation.abandon()
+        await optimisation.ended.wait()
+        if collection is not None:
+            self._collections[name] = collection
+        client.answer(call, lambda: self._drop(name, msgspec.Raw()))
 
     def _spec(self, name: str, args: msgspec.Raw) -> CollectionSpec:
         return self._collection(name).spec

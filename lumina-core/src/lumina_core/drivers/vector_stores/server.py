@@ -275,6 +275,8 @@ class ServerStore:
     @contextmanager
     def _translated(self, collection: str) -> Iterator[None]:
         """The client's errors as ours. A collection that has gone is forgotten, whoever removed it."""
+        if self._closed:
+            raise VectorStoreDown("the vector store is closed")
         try:
             yield
         except UnexpectedResponse as error:
