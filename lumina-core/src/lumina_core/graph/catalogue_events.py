@@ -64,7 +64,8 @@ class EventWriter:
             "UPDATE articles SET live = 1, name = ?, source = ?, title = ?, url = ?, revision = ?, ts = ?, at = ?,"
             " fingerprint = ?, summary = ?, wikidata = ?, day = ?, start = ?, end = ?, replaced = ? WHERE key = ?",
             (name, article.source, article.title, article.url, article.revision, article.ts, _at(entry),
-             article.fingerprint, article.summary, article.wikidata, entry.day, entry.start, entry.end, _replaced(entry), key),
+             article.fingerprint, article.summary, article.wikidata, entry.day, entry.start, entry.end,
+             _replaced(entry), key),
         )  # fmt: skip
         if old_name is not None and old_name != name:
             self._release_name(old_name, key)
