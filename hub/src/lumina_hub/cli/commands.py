@@ -25,7 +25,7 @@ def _group(sentence: str, *, epilog: str | None = None) -> typer.Typer:
 
 app = _group(
     "Lumina: a knowledge base you run yourself, that answers with citations and says when it does not know.",
-    epilog="Exit status: 0 done, 1 it ran and failed, 2 it was asked wrongly, 130 stopped by Ctrl-C.",
+    epilog="Exit status: 0 done, 1 it ran and failed, 2 it was asked wrongly, 130 stopped by Ctrl-C, 143 by SIGTERM.",
 )
 graph_app = _group("What the log holds, how it changed, and going back.")
 eval_app = _group("Measure retrieval, answers and memory on your own data.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ import psutil
 from lumina_hub.cli.asgi import StreamingAsgiTransport
 from lumina_hub.cli.failures import Failure, from_problem
 from lumina_hub.cli.options import DEBUG, Globals
+from lumina_hub.cli.progress import waiting
 from lumina_hub.home import Home, HubAddress
 from lumina_hub.settings import Settings
 
@@ -101,16 +102,16 @@ async def connect(said: Globals) -> AsyncIterator[HubConnection]:
     Home.open(settings.home)
     configure_logs(settings.home / "logs", level="debug" if os.environ.get(DEBUG) else "warning")
     app = create_app(settings)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
+    async with AsyncExitStack() as stack:
+        with waiting("Starting Lumina"):
+            await stack.enter_async_context(app.router.lifespan_context(app))
+        client = httpx.AsyncClient(
             transport=StreamingAsgiTransport(app),
             base_url="http://localhost",
             headers=_authorisation(home),
             timeout=None,  # noqa: S113 - the hub is this process: there is nothing to wait for in vain
-        ) as client,
-    ):
-        yield HubConnection(client, None)
+        )
+        yield HubConnection(await stack.enter_async_context(client), None)
 
 
 async def find_running(settings: Settings) -> HubAddress | None:

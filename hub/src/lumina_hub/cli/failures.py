@@ -5,7 +5,7 @@ from __future__ import annotations
 from lumina_core.errors import CoreError, InvalidInput
 from lumina_hub.errors import HubError, InvalidSettings
 
-__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "Failure", "from_error", "from_problem"]
+__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "TERMINATED", "Failure", "from_error", "from_problem"]
 
 FAILED = 1
 """It ran, and the answer is no."""
@@ -14,6 +14,8 @@ MISUSED = 2
 INTERRUPTED = 130
 """The reader pressed Ctrl-C: what shells expect of a command that ended by SIGINT."""
 
+TERMINATED = 143
+"""The same for SIGTERM."""
 
 _CALLERS_FAULT = frozenset({400, 413, 415, 422})
 _STRANGER = "Is something else listening on that address? `lumina status` says which hub this home has."

@@ -13,7 +13,7 @@ from rich.progress import Progress as RichProgress
 
 from lumina_hub.cli.output import notes, readable_duration
 
-__all__ = ["Progress", "progress"]
+__all__ = ["Progress", "progress", "waiting"]
 
 _LINE_EVERY_S = 5.0
 
@@ -44,6 +44,17 @@ def progress(doing: str) -> Iterator[Progress]:
     )
     with bar:
         yield _Bar(bar, bar.add_task(doing, total=None, rate="", eta=""))
+
+
+@contextmanager
+def waiting(doing: str) -> Iterator[None]:
+    """Say what is being waited for, where somebody watches."""
+    console = notes()
+    if console.is_terminal:
+        with console.status(f"{doing} …"):
+            yield
+    else:
+        yield
 
 
 class _Bar:
