@@ -59,6 +59,7 @@ async def open_foundations(settings: Settings) -> AsyncIterator[Foundations]:
                 cursor=settings.home / "index" / "indexer.json",
                 store=store_spec,
                 embedder=EmbedderSpec(settings.embedder, embedder_options(settings)),
+                niceness=settings.indexer_niceness,
             ),
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -14,7 +16,13 @@ from lumina_core.errors import DependencyDown
 from lumina_core.graph.layout import LogPosition
 from lumina_core.indexing.indexer import Indexer
 from lumina_core.indexing.progress import IndexerState
+from lumina_core.memory.compressor import PadCompressor
+from lumina_core.memory.recall import CHAT_LONG, RecallSettings
+from lumina_core.memory.service import ChatMemory, MemorySettings
+from lumina_core.retrieval.search import Searcher
+from lumina_hub.answering import load_answerer
 from lumina_hub.auth.tokens import OwnerTokenStore
+from lumina_hub.background import autosave, keep_ranks, running
 from lumina_hub.chat.service import ChatService
 from lumina_hub.foundations import Foundations, open_foundations
 from lumina_hub.graph.service import GraphService
@@ -23,16 +31,20 @@ from lumina_hub.home import Home
 from lumina_hub.ingest.reading import read_source
 from lumina_hub.ingest.service import IngestService
 from lumina_hub.ingest.store import JobStore
+from lumina_hub.metrics.following import follow_indexer
 from lumina_hub.metrics.registry import Metrics
 from lumina_hub.reindex.service import ReindexService
 from lumina_hub.search.service import SearchService
 from lumina_hub.settings import Settings
 from lumina_hub.starter import learn_starter
+from lumina_hub.status.backlog import count_pending
 from lumina_hub.status.service import StatusService
 
 __all__ = ["Runtime", "open_runtime"]
 
 _STARTER_PATIENCE_S = 60.0
+_QUERY_THREADS = 2
+_PAD_MARGIN_S = 30.0
 _log = structlog.get_logger(__name__)
 
 
@@ -42,6 +54,7 @@ class Runtime:
 
     home: Home
     owner: OwnerTokenStore
+    memory: ChatMemory
     chat: ChatService
     graph: GraphService
     health: HealthService
@@ -65,42 +78,86 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
         stack.enter_context(home.lock(now=time.time()))
         owner = OwnerTokenStore(home.owner_token())
         parts = await stack.enter_async_context(open_foundations(settings))
-        starter = await asyncio.to_thread(learn_starter, parts.graph, home.path) if settings.starter else None
-        indexer = await stack.enter_async_context(_indexer(parts, settings))
-        ingest = IngestService(
-            parts.graph,
-            indexer,
-            JobStore(parts.redis),
-            read_source(parts.graph, parts.worker_settings.catalogue),
-            metrics,
-        )
+        memory = await stack.enter_async_context(_memory(parts, settings))
+        answerer = await asyncio.to_thread(load_answerer, settings.answerer)
+        starter = None
+        if settings.starter:
+            starter = await asyncio.to_thread(learn_starter, parts.graph, home.path, metrics)
+        indexer = await stack.enter_async_context(_indexer(parts, memory, settings))
+        await stack.enter_async_context(running(_background(parts, indexer, settings, metrics)))
+        threads = stack.enter_context(ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query"))
+        reader = read_source(parts.graph, parts.worker_settings.catalogue)
+        ingest = IngestService(parts.graph, indexer, JobStore(parts.redis), reader, metrics)
         stack.push_async_callback(ingest.close)
+        search = SearchService(
+            Searcher(parts.store, parts.embedder, executor=threads),
+            metrics,
+            max_chars=settings.max_question_chars,
+            note_search=indexer.note_search,
+        )
         await _until_searchable(indexer, starter)
         await ingest.resume()
         metrics.up_since.set(time.time())
+        metrics.index_pending.set_function(lambda: count_pending(parts.graph.catalogue, indexer.progress.position))
         _log.info("hub_open", home=str(home.path), took_s=round(time.monotonic() - began_s, 2))
         yield Runtime(
             home=home,
             owner=owner,
-            chat=ChatService(),
+            memory=memory,
+            chat=ChatService(memory, search, answerer, metrics, threads, gap_threshold=settings.gap_threshold),
             graph=GraphService(parts.graph, on_change=indexer.poke),
             health=HealthService(_checks(parts, indexer)),
             ingest=ingest,
             reindex=ReindexService(indexer, parts.graph, parts.worker_settings.cursor),
-            search=SearchService(),
-            status=StatusService(home.path, parts, indexer, _no_turns, index_url=settings.qdrant_url),
+            search=search,
+            status=StatusService(home.path, parts, indexer, lambda: memory.turns, index_url=settings.qdrant_url),
         )
 
 
-async def _no_turns() -> int:
-    return 0
+@asynccontextmanager
+async def _memory(parts: Foundations, settings: Settings) -> AsyncIterator[ChatMemory]:
+    memory = await ChatMemory.open(
+        parts.log,
+        parts.store,
+        parts.redis,
+        parts.embedder,
+        settings.home / "turns.sqlite",
+        settings=MemorySettings(
+            history_turns=settings.history_turns,
+            recall=RecallSettings(top_k=settings.recall_top_k, max_days=settings.recall_max_days),
+        ),
+    )
+    try:
+        yield memory
+    finally:
+        await memory.close()
+
+
+def _background(
+    parts: Foundations, indexer: Indexer, settings: Settings, metrics: Metrics
+) -> list[Coroutine[Any, Any, None]]:
+    margin_s = min(_PAD_MARGIN_S, settings.pad_ttl / 3)
+    compressor = PadCompressor(parts.redis, parts.log, parts.store, parts.embedder, margin_s=margin_s)
+    works = [
+        follow_indexer(indexer, metrics),
+        keep_ranks(indexer, parts.graph),
+        compressor.run(every_s=max(1.0, margin_s / 3)),
+    ]
+    if settings.autosave_s:
+        works.append(autosave(parts.graph, every_s=settings.autosave_s))
+    return works
 
 
 @asynccontextmanager
-async def _indexer(parts: Foundations, settings: Settings) -> AsyncIterator[Indexer]:
+async def _indexer(parts: Foundations, memory: ChatMemory, settings: Settings) -> AsyncIterator[Indexer]:
     logs = settings.home / "logs"
     await asyncio.to_thread(logs.mkdir, mode=0o700, parents=True, exist_ok=True)
-    indexer = await Indexer.start(parts.worker_settings, log_file=logs / "indexer.log")
+
+    async def rebuild_chat() -> None:
+        await parts.store.drop(CHAT_LONG)
+        await memory.catch_up(from_start=True)
+
+    indexer = await Indexer.start(parts.worker_settings, log_file=logs / "indexer.log", on_reindex=(rebuild_chat,))
     try:
         yield indexer
     finally:

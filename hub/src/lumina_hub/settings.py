@@ -121,6 +121,12 @@ class Settings(BaseModel):
         0.40, ge=0, le=1, description="An answer less confident than this counts as a miss in `retrieval_hit_ratio`."
     )
 
+    autosave_s: int = Field(
+        3600, ge=0, description="How often, in seconds, the graph gets a recovery point, if it changed; 0 is never."
+    )
+    indexer_niceness: int = Field(
+        19, ge=0, le=19, description="How far the indexer gives way to other programs; 0 is not at all."
+    )
     starter: bool = Field(True, description="Learn Lumina's own documentation on the first start.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 

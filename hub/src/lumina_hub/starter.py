@@ -10,6 +10,7 @@ from lumina_core.documents import Article
 from lumina_core.graph.graph import KnowledgeGraph
 from lumina_core.graph.layout import LogPosition
 from lumina_core.ingest.folder import Folder
+from lumina_hub.metrics.registry import Metrics
 from lumina_hub.version import VERSION
 
 __all__ = ["SOURCE", "learn_starter"]
@@ -18,7 +19,7 @@ SOURCE = "lumina"
 _MARK = "starter.version"
 
 
-def learn_starter(graph: KnowledgeGraph, home: Path) -> LogPosition | None:
+def learn_starter(graph: KnowledgeGraph, home: Path, metrics: Metrics) -> LogPosition | None:
     """Add the documentation that ships with this version, unless this home has learned it.
 
     What somebody took out of the graph stays out until the next version, or until the graph is empty.
@@ -33,6 +34,7 @@ def learn_starter(graph: KnowledgeGraph, home: Path) -> LogPosition | None:
         items = Folder(folder, name=SOURCE).items()
         articles = [replace(item, url=_address(item)) for item in items if isinstance(item, Article)]
     result = graph.add(articles)
+    metrics.articles_ingested.labels(SOURCE).inc(result.added + result.changed)
     mark.write_text(VERSION + "\n", encoding="utf-8")
     return result.position if result.added or result.changed else None
 

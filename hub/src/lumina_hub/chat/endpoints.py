@@ -20,7 +20,7 @@ from lumina_sdk.contract import (
     FeedbackRequest,
     Scope,
     Sessions,
-    Turn,
+    TurnDetail,
     Turns,
 )
 
@@ -86,7 +86,7 @@ async def list_turns(
 
 
 @router.get("/api/v1/chat/turns/{turn_id}")
-async def read_turn(turn_id: str, principal: HistoryRead, chat: Chat) -> Turn:
+async def read_turn(turn_id: str, principal: HistoryRead, chat: Chat) -> TurnDetail:
     """Return one turn the principal owns. Another owner's turn is a 404: its existence is not ours to tell."""
     return await chat.turn(turn_id, principal)
 

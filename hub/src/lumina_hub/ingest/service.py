@@ -102,6 +102,12 @@ class IngestService:
         """Raises `NotFound`."""
         return self._shown(self._get(job_id))
 
+    async def wait(self, job_id: str) -> None:
+        """Return when the job has ended, or the hub stops. Raises `NotFound`."""
+        job = self._get(job_id)
+        if job.task is not None:
+            await asyncio.wait([job.task])
+
     async def cancel(self, job_id: str) -> IngestJob:
         """Stop a job and wait until it has stopped. Raises `NotFound`."""
         job = self._get(job_id)
@@ -174,7 +180,7 @@ class IngestService:
         loop = asyncio.get_running_loop()
 
         def added(result: AddResult, source: str) -> None:
-            self._metrics.articles_ingested.labels(source).inc(result.added + result.changed)
+            self._metrics.articles_ingested.labels(_label(source)).inc(result.added + result.changed)
             loop.call_soon_threadsafe(self._indexer.poke)
 
         reading = loop.run_in_executor(self._threads, self._reader, job, added)
@@ -231,6 +237,11 @@ class IngestService:
         ended = sorted((job for job in self._jobs.values() if job.state.is_final), key=lambda job: job.created_at)
         for job in ended[: max(0, len(self._jobs) - _KEPT_JOBS)]:
             yield job.id
+
+
+def _label(source: str) -> str:
+    """A source as metrics name it: no paths of this machine, and not one series a folder."""
+    return "folder" if source.startswith("file:") else source
 
 
 def _check(request: IngestRequest) -> None:

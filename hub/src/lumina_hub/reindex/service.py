@@ -33,7 +33,7 @@ class ReindexService:
         return await self.progress()
 
     async def progress(self) -> Reindex:
-        is_asked_for = await asyncio.to_thread(load_request, self._request_path) is not None
+        is_asked_for = await asyncio.to_thread(self._is_asked_for)
         articles = self._graph.catalogue.counts().articles
         progress = self._indexer.progress
         rebuilding = progress.rebuilding
@@ -47,3 +47,6 @@ class ReindexService:
             eta_s=rebuilding.eta_s if rebuilding is not None else None,
             error=progress.error,
         )
+
+    def _is_asked_for(self) -> bool:
+        return load_request(self._request_path) is not None

@@ -39,7 +39,7 @@ class StatusService:
         home: Path,
         parts: Foundations,
         indexer: Indexer,
-        count_turns: Callable[[], Awaitable[int]],
+        count_turns: Callable[[], int],
         *,
         index_url: str | None,
     ) -> None:
@@ -53,11 +53,10 @@ class StatusService:
     async def status(self) -> Status:
         problems: list[str] = []
         counts = await asyncio.to_thread(self._parts.graph.catalogue.counts)
-        index, redis, turns = await asyncio.gather(
-            _asked("the index", self._index, problems),
-            _asked("Redis", self._redis, problems),
-            _asked("chat memory", self._count_turns, problems),
+        index, redis = await asyncio.gather(
+            _asked("the index", self._index, problems), _asked("Redis", self._redis, problems)
         )
+        turns = await asyncio.to_thread(self._count_turns)
         indexer = await asyncio.to_thread(self._index_state, problems)
         info = self._parts.embedder.info
         return Status(
@@ -68,7 +67,7 @@ class StatusService:
             redirects=counts.redirects,
             links=counts.links,
             chunks=index.chunks if index is not None else 0,
-            turns=turns or 0,
+            turns=turns,
             index=index,
             redis=redis,
             embedder=EmbedderStatus(name=info.name, model=info.model, precision=info.precision, dim=info.dim),

@@ -39,7 +39,7 @@ from lumina_sdk.contract.status import (
     ReindexState,
     Status,
 )
-from lumina_sdk.contract.turn import Feedback, FeedbackRequest, Session, Sessions, Turn, Turns
+from lumina_sdk.contract.turn import Feedback, FeedbackRequest, Session, Sessions, Turn, TurnDetail, Turns
 
 __all__ = [
     "ArticleDetail",
@@ -92,5 +92,6 @@ __all__ = [
     "Sessions",
     "Status",
     "Turn",
+    "TurnDetail",
     "Turns",
 ]

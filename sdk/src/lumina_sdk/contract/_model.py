@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
 
-__all__ = ["RequestModel", "WireModel"]
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+__all__ = ["Question", "RequestModel", "WireModel"]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty: write a question, or some words to look for")
+    return text
+
+
+Question = Annotated[str, AfterValidator(_not_blank)]
+"""Words that are more than white space."""
 
 
 class WireModel(BaseModel):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from lumina_sdk.contract._model import RequestModel, WireModel
+from lumina_sdk.contract._model import Question, RequestModel, WireModel
 
 __all__ = ["ChatAnswer", "ChatDelta", "ChatRequest", "ChatStart", "Citation", "Outcome"]
 
@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 class ChatRequest(RequestModel):
     """A question. Without `session` a new one is started; an unknown `session` is started under that name."""
 
-    query: str = Field(description="The question, in words.", examples=["What is Lumina?"])
+    query: Question = Field(description="The question, in words.", examples=["What is Lumina?"])
     session: str | None = Field(
         default=None,
         pattern=SESSION_PATTERN,
@@ -56,7 +56,11 @@ class Citation(WireModel):
 
 
 class ChatAnswer(WireModel):
-    """An answer, kept as a turn under `id` before it is sent. `confidence` is the probability that it is right."""
+    """An answer, kept as a turn under `id` before it is sent. `confidence` is the probability that it is right.
+
+    `searched_for` is the question as it was understood, where a follow-up needed its session for that. `recalled` are
+    the ids of earlier turns, of any session, that bear on the question, best first.
+    """
 
     id: str
     session: str
@@ -67,6 +71,8 @@ class ChatAnswer(WireModel):
     cite_ids: tuple[str, ...]
     citations: tuple[Citation, ...]
     took_ms: float
+    searched_for: str | None = None
+    recalled: tuple[str, ...] = ()
 
 
 class ChatStart(WireModel):

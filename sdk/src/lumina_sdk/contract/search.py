@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from lumina_sdk.contract._model import RequestModel, WireModel
+from lumina_sdk.contract._model import Question, RequestModel, WireModel
 
 __all__ = ["Hit", "SearchRequest", "SearchResponse"]
 
@@ -12,7 +12,7 @@ __all__ = ["Hit", "SearchRequest", "SearchResponse"]
 class SearchRequest(RequestModel):
     """What to look for. `since` and `until` bound the revision's time, epoch seconds, both inclusive."""
 
-    query: str = Field(examples=["capital of Alabama"])
+    query: Question = Field(examples=["capital of Alabama"])
     limit: int = Field(default=10, ge=1, le=100)
     source: str | None = Field(default=None, description="Only passages of this source.")
     article: str | None = Field(default=None, description="Only passages of this article id.")

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from lumina_sdk.contract._model import RequestModel, WireModel
+from lumina_sdk.contract.chat import Citation, Outcome
 
-__all__ = ["Feedback", "FeedbackRequest", "Session", "Sessions", "Turn", "Turns"]
+__all__ = ["Feedback", "FeedbackRequest", "Session", "Sessions", "Turn", "TurnDetail", "Turns"]
 
 
 class Turn(WireModel):
@@ -28,21 +29,31 @@ class Turn(WireModel):
     embedding: tuple[float, ...] = ()
 
 
+class TurnDetail(Turn):
+    """A turn with what the journal keeps beside it. `query` is what was searched for: the question, or what a follow-up
+    question was read as. `feedback` is the latest mark."""
+
+    outcome: Outcome
+    query: str
+    citations: tuple[Citation, ...] = ()
+    feedback: Literal["up", "down"] | None = None
+
+
 class Turns(WireModel):
     """Newest first. `before` is the turn id to pass for the page after this one, None on the last page."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[TurnDetail, ...]
     before: str | None = None
 
 
 class Session(WireModel):
-    """An ordered list of turns, by its latest question. Times are epoch seconds."""
+    """An ordered list of turns. `title` is its first question, cut short; times are epoch seconds."""
 
     id: str
+    title: str
     turns: int
     started_at: float
     last_at: float
-    last_question: str
 
 
 class Sessions(WireModel):
