@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
@@ -29,6 +30,7 @@ MAX_PAGE_BYTES = 16 << 20
 """Wikitext over this many bytes is reported and passed over. MediaWiki's own limit is 2 MiB."""
 
 _HEAD_BYTES = 1 << 22
+_BLOCKS_UNTIL_CHECKSUM = 16
 _CAPTURED = frozenset({"title", "ns", "id", "timestamp", "text", "model", "format", "sitename", "base", "dbname"})
 _TEXT_MODELS = frozenset({"", "wikitext", "text"})
 
@@ -80,10 +82,14 @@ class MediaWikiDump:
         self.ignored: Counter[int] = Counter()
         head = _Reader(max_page_bytes)
         read_bytes = 0
-        for block in _checked(self._file, head):
-            read_bytes += len(block)
-            if head.pages or head.page is not None or read_bytes > _HEAD_BYTES:
-                break
+        try:
+            for block in _checked(self._file, head):
+                read_bytes += len(block)
+                if head.pages or head.page is not None or read_bytes > _HEAD_BYTES:
+                    break
+        except UnreadableSource:
+            if not head.pages and head.page is None:
+                raise  # nothing can come of it; damage further on is told after the pages before it
         self._site = head.site
         self._prefix = _article_prefix(head.site.base)
         self._names = WikiNames.from_namespaces(head.site.namespaces, language=head.site.language)
@@ -301,8 +307,9 @@ class _Reader:
 def _checked(file: CompressedFile, reader: _Reader) -> Iterator[bytes]:
     """Feed the reader block by block, and say in our words what is wrong with the file."""
     started = False
+    blocks = file.blocks()
     try:
-        for block in file.blocks():
+        for block in blocks:
             if not started and block.strip():
                 started = True
                 if not block.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or b"\0" in block[:256]:
@@ -316,6 +323,8 @@ def _checked(file: CompressedFile, reader: _Reader) -> Iterator[bytes]:
             raise UnreadableSource(f"{file.path.name!r} is empty", hint="Download the dump again.")
         reader.feed(b"", final=True)
     except expat.ExpatError as error:
+        for _ in islice(blocks, _BLOCKS_UNTIL_CHECKSUM):
+            pass  # compressed data shows its damage only at the next checksum, and is then what to blame
         where = f" in the page {reader.page.title!r}" if reader.page is not None and reader.page.title else ""
         reason = expat.ErrorString(error.code)
         at = f"line {error.lineno:,}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 
 import structlog
@@ -123,6 +124,10 @@ def open_source(spec: str, kind: str | None = None) -> Source:
     for driver in drivers.values():
         if driver.accepts(spec):
             return driver.open(spec)
+    if not Path(spec).exists():
+        raise InvalidInput(
+            f"there is no file or folder {spec!r}", hint="Check the path; a web page's address begins with https://."
+        )
     raise InvalidInput(
         f"nothing here reads {spec!r}",
         hint="Give an existing MediaWiki dump (.xml, .xml.bz2, .xml.gz), a folder or file of Markdown, text or HTML, "

@@ -16,7 +16,7 @@ _LITERAL = "[]{}|'<>=*#:;&_!-"
 _PROTECT = {ord(sign): chr(0xE100 + ord(sign)) for sign in _LITERAL}
 _EXPOSE = {ord(chr(0xE100 + ord(sign))): sign for sign in _LITERAL}
 _PRIVATE = re.compile("[\ue000-\ue2ff]")
-_LITERAL_PAIRS = re.compile(r"([\[\]{}])(?=\1)|(')(?='')|(=)(?==)|(\{)(?=\|)|(\|)(?=\})|(<)(?=[a-zA-Z/!])|(&)(?=\w+;)")
+_LITERAL_PAIRS = re.compile(r"([\[\]{}])(?=\1)|(')(?=')|(=)(?==)|(\{)(?=\|)|(\|)(?=\})|(<)(?=[a-zA-Z/!])|(&)(?=\w+;)")
 
 _DROPPED = (
     "ref|references|gallery|imagemap|timeline|score|hiero|graph|mapframe|maplink|templatedata|templatestyles|"

@@ -17,7 +17,7 @@ __all__ = ["scan"]
 
 _MAX_DEPTH = 40
 _TEMPLATE, _LINK, _TABLE = 0, 1, 2
-_TOKEN = re.compile(r"\||\[\[|\]\]|\{\{+|\}\}+|^[ \t:*#]*\{\|(?!\})|^[ \t]*\|\}(?!\}(?!\}))", re.MULTILINE)
+_TOKEN = re.compile(r"^[ \t:*#]*\{\|(?!\})|^[ \t]*\|\}(?!\}(?!\}))|\||\[\[|\]\]|\{\{+|\}\}+", re.MULTILINE)
 _PARAMETER_LINE = re.compile(r"\s*(?:[|!]|[\w .-]{1,40}=)")
 
 

@@ -12,6 +12,7 @@ __all__ = ["render_table"]
 _MAX_ROWS, _MAX_COLUMNS, _MAX_CELL_CHARACTERS = 80, 8, 160
 _ATTRIBUTES = re.compile(r"^[^|\n]*=\s*[\"']?[^|\n]*\|(?!\|)")
 _SPANNING = re.compile(r"\b(?:colspan|rowspan)\s*=", re.IGNORECASE)
+_TELLS_NOTHING = frozenset({"category", "image", "file", "name", "no.", "#"})
 _WORDS = re.compile(r"\w")
 
 
@@ -32,13 +33,18 @@ def render_table(body: str) -> str:
         if len(row) != width:
             return "\n"
         cells = [
-            f"{name}: {text}" for (_, name), (_, text) in zip(header, row, strict=True) if _WORDS.search(text) and name
+            _labelled(name, text) for (_, name), (_, text) in zip(header, row, strict=True) if _WORDS.search(text) and name
         ]
         if any(len(cell) > _MAX_CELL_CHARACTERS for cell in cells):
             return "\n"
         if len(cells) >= 2:
-            lines.append("; ".join(cells) + ".")
+            lines.append("; ".join(cells).rstrip(".") + ".")
     return "\n\n" + LINE_BREAK.join(lines) + "\n\n"
+
+
+def _labelled(name: str, text: str) -> str:
+    name = name.replace(", ", " ").strip(" :")
+    return text if name.lower() in _TELLS_NOTHING else f"{name}: {text}"
 
 
 def _rows(body: str) -> list[list[tuple[bool, str]]]:

@@ -21,6 +21,7 @@ __all__ = ["render_template"]
 Renderer = Callable[[Arguments], str]
 
 _SPACES = re.compile(r"[\s_]+")
+_COLUMN = re.compile(r"col\d$|list\d?$|content$")
 _WIDTH = re.compile(r"\d{1,3}(?:\.\d+)?\s*(?:em|px|%)?$")
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?$")
 
@@ -127,9 +128,21 @@ def _commas(arguments: Arguments) -> str:
 def _items(arguments: Arguments) -> str:
     """A list given as arguments; a single argument may hold list markup of its own."""
     filled = [item for item in arguments.filled() if not _WIDTH.match(item)]
+    filled += [value for key, value in arguments.named.items() if _COLUMN.match(key) and value]
     if len(filled) == 1 and filled[0].startswith(("*", "#")):
         return f"\n{filled[0]}\n"
+    if any(item.startswith("*") for item in filled):
+        return "\n" + "\n".join(filled) + "\n"
     return LINE_BREAK.join(filled)
+
+
+def _crew(arguments: Arguments) -> str:
+    lines = []
+    for place in range(1, 13):
+        who = arguments.first(f"crew{place}_up", f"crew{place}", f"crew{place}_down")
+        if (position := arguments.first(f"position{place}")) and who:
+            lines.append(f"{position}: {who}")
+    return f"\n\n{LINE_BREAK.join(lines)}\n\n"
 
 
 def _quote(arguments: Arguments) -> str:
@@ -248,10 +261,11 @@ _BY_RENDERER: tuple[tuple[str, Renderer], ...] = (
      "currency1|overline|strikethrough|s|highlight|mark|nobreak|nowiki2|noprint|no spam|big text|bquote1|gr1|char|script1|"
      "bibleref|bibleref2|bibleref2-nb|bibleref2c|dubious span|cslist1|font|larger font|unbullet|italic title2|film|"
      "tq|talk quote inline|sfrac1|plainlist1|block indent|blockindent|indented|quote without source|army1|multicol1|ordinal1", _first),
-    ("lang|transl|transliteration|script|rtl-lang|wikt-lang|native name|native phrase|nativename|align|color|colour|font color|resize|fontsize|"
+    ("lang|transl|transliteration|script|nastaliq|rtl-lang|wikt-lang|native name|native phrase|nativename|align|color|colour|font color|resize|fontsize|"
      "sort|hidden sort key|shs|nts2|bgcolor|aligned|rtl|ltr|my|text color|colored link|fs|size", _last),
     ("keypress|key", lambda arguments: "+".join(arguments.filled())),
     ("linktext|gaps|gap|chem2|radic1|letterspacing|pinyin|zh-full", _joined),
+    ("spaceflight crew", _crew),
     ("sortname", lambda arguments: f"{arguments.at(0)} {arguments.at(1)}"),
     ("hlist|cslist|flatlist|comma separated entries|ubl2|hlist-comma|unbulleted list inline|pagelist", _commas),
     ("plainlist|plain list|unbulleted list|ubl|ublist|unbulleted|vunblist|bulleted list|blist|bulletedlist|ordered list|numbered list|"
@@ -330,7 +344,7 @@ _HATNOTES = frozenset(
     "main list|furtherinfo|more|redirect|about|for|other uses|distinguish".split("|")
 ) - frozenset({"redirect", "about", "for", "other uses", "distinguish"})
 _WIKIDATA = frozenset(
-    "wikidata|authority control|wikidata entity|wikidata-inline|sister project links|sister project|sister projects|subject bar|wikibase".split(
+    "wikidata|authority control|wikidata entity|wikidata-inline|sister project links|sister project|sister projects|subject bar|wikibase|sisterlinks|wikimedia".split(
         "|"
     )
 )
