@@ -3,9 +3,9 @@
     nice .venv/bin/python bench/vector_store.py [--points 100000] [--chroma-python PATH] [--json FILE]
 
 The vectors are synthetic but shaped like real ones: a mixture of 500 Gaussians, so that neighbours mean something and
-the ANN index has the clusters it meets in practice; five sentence vectors a chunk lie around the chunk's own; terms follow
-Zipf's law. `--chroma-python` names the interpreter of an environment that has chromadb: it then gets the same dense
-vectors and payloads, in the same run.
+the ANN index has the clusters it meets in practice; five sentence vectors a chunk lie around the chunk's own; terms
+follow Zipf's law. `--chroma-python` names the interpreter of an environment that has chromadb: it then gets the same
+dense vectors and payloads, in the same run.
 """
 
 from __future__ import annotations
@@ -75,13 +75,18 @@ class Corpus:
 
 
 def unit(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
 
 
 async def latencies(
-    search: Callable[[int], Awaitable[Any]], times: int | None, until: asyncio.Event | None = None
+    search: Callable[[int], Awaitable[Any]],
+    times: int | None,
+    until: asyncio.Event | None = None,
+    pid: int | None = None,
 ) -> str:
+    """Wall clock of each search; with a pid also the CPU time of that process, which other load hardly moves."""
     taken: list[float] = []
+    cpu_before = cpu_s(pid)
     while (len(taken) < times) if times is not None else not (until and until.is_set()):
         start = time.perf_counter()
         await search(len(taken))
@@ -89,7 +94,13 @@ async def latencies(
         if times is None:
             await asyncio.sleep(0.01)
     p50, p95, p99 = np.percentile(taken, (50, 95, 99))
-    return f"p50 {p50:.2f}  p95 {p95:.2f}  p99 {p99:.2f}  max {max(taken):.0f} ms  (n={len(taken)})"
+    cpu = f"  CPU {(cpu_s(pid) - cpu_before) / len(taken) * 1e3:.2f} ms" if pid else ""
+    return f"p50 {p50:.2f}  p95 {p95:.2f}  p99 {p99:.2f}  max {max(taken):.0f} ms{cpu}  (n={len(taken)})"
+
+
+def cpu_s(pid: int | None) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def memory(pid: int | None) -> str:
@@ -117,7 +128,7 @@ async def bench_edge(path: Path, corpus: Corpus, points: int, report: Callable[[
         queries = [Query("dense", asked[i % 400], 100), Query("bm25", terms[i % 400], 100)]
         await store.query("chunks", queries)
 
-    report("edge hybrid, nothing indexed", await latencies(hybrid, 40))
+    report("edge hybrid, nothing indexed", await latencies(hybrid, 40, pid=store.pid))
     done = asyncio.Event()
     searching = asyncio.create_task(latencies(hybrid, None, done))
     begun = time.perf_counter()
@@ -127,14 +138,23 @@ async def bench_edge(path: Path, corpus: Corpus, points: int, report: Callable[[
     report("edge hybrid during optimise", await searching)
     report("edge memory after optimise", memory(store.pid))
 
-    report("edge hybrid idle", await latencies(hybrid, 400))
-    report("edge dense 100", await latencies(lambda i: store.query("chunks", [Query("dense", asked[i], 100)]), 400))
-    report("edge dense 10", await latencies(lambda i: store.query("chunks", [Query("dense", asked[i], 10)]), 400))
-    report("edge bm25 100", await latencies(lambda i: store.query("chunks", [Query("bm25", terms[i], 100)]), 400))
+    report("edge hybrid idle", await latencies(hybrid, 400, pid=store.pid))
+    report(
+        "edge dense 100",
+        await latencies(lambda i: store.query("chunks", [Query("dense", asked[i], 100, pid=store.pid)]), 400),
+    )
+    report(
+        "edge dense 10",
+        await latencies(lambda i: store.query("chunks", [Query("dense", asked[i], 10)]), 400, pid=store.pid),
+    )
+    report(
+        "edge bm25 100",
+        await latencies(lambda i: store.query("chunks", [Query("bm25", terms[i], 100, pid=store.pid)]), 400),
+    )
     ones = [SparseVector(np.array([i], np.uint32), np.ones(1, np.float32)) for i in range(1, 9)]
     report(
         "edge 8 one-term searches",
-        await latencies(lambda _: store.query("chunks", [Query("bm25", one, 1) for one in ones]), 200),
+        await latencies(lambda _: store.query("chunks", [Query("bm25", one, 1) for one in ones]), 200, pid=store.pid),
     )
     candidates = [
         tuple(hit.id for hit in hits)
@@ -143,17 +163,23 @@ async def bench_edge(path: Path, corpus: Corpus, points: int, report: Callable[[
     report(
         "edge MaxSim of 200",
         await latencies(
-            lambda i: store.query("chunks", [Query("sentences", asked[i], 200, Filter(ids=candidates[i]))]), 50
+            lambda i: store.query("chunks", [Query("sentences", asked[i], 200, Filter(ids=candidates[i]))]),
+            50,
+            pid=store.pid,
         ),
     )
     report(
         "edge retrieve 40 with sentences",
-        await latencies(lambda i: store.retrieve("chunks", candidates[i][:40], vectors=("sentences",)), 50),
+        await latencies(
+            lambda i: store.retrieve("chunks", candidates[i][:40], vectors=("sentences",)), 50, pid=store.pid
+        ),
     )
     one_source = Filter(must=(Match("source", ("bench",)),))
     report(
         "edge dense 100 filtered",
-        await latencies(lambda i: store.query("chunks", [Query("dense", asked[i], 100, one_source)]), 100),
+        await latencies(
+            lambda i: store.query("chunks", [Query("dense", asked[i], 100, one_source)]), 100, pid=store.pid
+        ),
     )
     near = await store.query("chunks", [Query("dense", vector, 10) for vector in asked])
     exact = await store.query("chunks", [Query("dense", vector, 10, exact=True) for vector in asked])
@@ -178,7 +204,7 @@ async def bench_edge(path: Path, corpus: Corpus, points: int, report: Callable[[
     store = await EdgeStore.start(path)
     report("edge start s", round(time.perf_counter() - begun, 2))
     report("edge memory at rest", memory(store.pid))
-    report("edge hybrid after start", await latencies(hybrid, 400))
+    report("edge hybrid after start", await latencies(hybrid, 400, pid=store.pid))
     report("edge memory after 400 searches", memory(store.pid))
     await store.close()
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 
 
 def fill(schedule: Schedule, done: list[str], client: str, names: str, *, writes: bool, collection: str = "c") -> None:
     for name in names:
-        schedule.add(Job(client, collection, writes, lambda name=name: done.append(client + name)))
+        schedule.add(Job(client, collection, writes, partial(done.append, client + name)))
 
 
 async def test_searches_go_before_writes_and_clients_take_turns() -> None:

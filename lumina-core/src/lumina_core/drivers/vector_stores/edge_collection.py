@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from dataclasses import replace
@@ -254,7 +255,11 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
@@ -264,13 +269,8 @@ def sync_directory(path: Path) -> None:
 def sync_tree(path: Path) -> None:
     """Write every file below to the disk, what was changed through memory maps included. Lets other threads run."""
     for folder, _, names in os.walk(path):
-        for name in names:
-            try:
-                descriptor = os.open(Path(folder) / name, os.O_RDONLY)
-            except FileNotFoundError:
-                continue
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        sync_directory(Path(folder))
+        with contextlib.suppress(FileNotFoundError):  # Edge may remove files meanwhile
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    _sync(Path(folder) / name, os.O_RDONLY)
+            sync_directory(Path(folder))

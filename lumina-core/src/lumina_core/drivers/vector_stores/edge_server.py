@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,15 @@ import structlog
 
 from lumina_core.drivers.vector_store import CollectionSpec
 from lumina_core.drivers.vector_stores.edge_collection import Collection, sync_tree
+from lumina_core.drivers.vector_stores.edge_connection import LATER, EdgeConnection
 from lumina_core.drivers.vector_stores.edge_optimise import Optimisation, Unindexed, disk_bytes
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 from lumina_core.drivers.vector_stores.edge_wire import (
     QueryColumns,
-    Reply,
     Request,
     UpsertColumns,
     WireFilter,
     decode_request,
-    encode_error,
-    frame,
-    split_frames,
 )
 from lumina_core.errors import Conflict, CoreError, InvalidInput, NotFound, StorageFull
 
@@ -36,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 _FLUSH_AFTER_BYTES = 32 * 1024 * 1024
 _FLUSH_AFTER_S = 10.0
-_PAUSE_READING_AT = 64
 
 
 class EdgeServer:
@@ -82,7 +77,7 @@ class EdgeServer:
             flusher.cancel()
 
     def connection(self) -> asyncio.Protocol:
-        return _Connection(self)
+        return EdgeConnection(self)
 
     def close(self) -> None:
         """Finish the calls already received and flush."""
@@ -92,7 +87,7 @@ class EdgeServer:
         for collection in self._collections.values():
             collection.close()
 
-    def receive(self, client: _Connection, body: bytes) -> None:
+    def receive(self, client: EdgeConnection, body: bytes) -> None:
         request = decode_request(body)
 
         def run() -> None:
@@ -100,26 +95,26 @@ class EdgeServer:
 
         self._schedule.add(Job(client, request.collection, request.writes, run))
 
-    def waiting(self, client: _Connection) -> int:
+    def waiting(self, client: EdgeConnection) -> int:
         return self._schedule.waiting(client)
 
-    def forget(self, client: _Connection) -> None:
+    def forget(self, client: EdgeConnection) -> None:
         self._schedule.drop_reads(client)
 
-    def _perform(self, client: _Connection, request: Request, body: bytes) -> Any:
+    def _perform(self, client: EdgeConnection, request: Request, body: bytes) -> Any:
         name = request.collection
         if request.op == "drop" and name in self._optimisations:
             self._start(self._drop_later(client, request.id, name))
-            return _LATER
+            return LATER
         if request.op in _WITHOUT_COLLECTION:
             return _WITHOUT_COLLECTION[request.op](self, name, request.args)
         collection = self._collection(name)
         if request.op == "optimise":
             self._start(self._optimise(client, request.id, collection))
-            return _LATER
+            return LATER
         if request.op == "flush":
             self._start(self._flush(client, request.id, collection))
-            return _LATER
+            return LATER
         if request.op not in _OPERATIONS:
             raise InvalidInput(f"the index knows no operation {request.op!r}")
         if not request.writes:
@@ -180,7 +175,7 @@ class EdgeServer:
             collection.close()
         self._start(asyncio.to_thread(shutil.rmtree, leaving, ignore_errors=True))
 
-    async def _drop_later(self, client: _Connection, call: int, name: str) -> None:
+    async def _drop_later(self, client: EdgeConnection, call: int, name: str) -> None:
         """Drop a collection that is being optimised: first let go of its files."""
         collection = self._collections.pop(name, None)  # nobody may use it meanwhile
         optimisation = self._optimisations[name]
@@ -222,24 +217,25 @@ class EdgeServer:
     def _count(self, collection: Collection, args: msgspec.Raw) -> int:
         return collection.count(_decode(args, WireFilter | None))
 
-    async def _optimise(self, client: _Connection, call: int, collection: Collection) -> None:
+    async def _optimise(self, client: EdgeConnection, call: int, collection: Collection) -> None:
         name = collection.spec.name
         if name in self._optimisations:
-            client.send(Reply(call, msgspec.Raw(msgspec.msgpack.encode(False))))
+            client.answer(call, lambda: False)
             return
         optimisation = Optimisation(collection, self._schedule, self.replay, self._min_free_bytes)
         self._optimisations[name] = optimisation
         try:
             done = await optimisation.run()
-        except CoreError as error:
-            client.send(Reply(call, error=encode_error(error)))
+        except Exception as error:
+            failure = error  # the name above ends with this block
+            client.answer(call, lambda: _raise(failure))
         else:
-            client.send(Reply(call, msgspec.Raw(msgspec.msgpack.encode(done))))
+            client.answer(call, lambda: done)
         finally:
             if self._optimisations.get(name) is optimisation:
                 del self._optimisations[name]
 
-    async def _flush(self, client: _Connection | None, call: int, collection: Collection) -> None:
+    async def _flush(self, client: EdgeConnection | None, call: int, collection: Collection) -> None:
         """Sync the files from a thread first, so that the flush itself, which stops everything, finds little to do."""
         name = collection.spec.name
         self._unflushed.pop(name, None)
@@ -250,10 +246,13 @@ class EdgeServer:
                 collection.flush()
 
         def run() -> None:
-            if client is None:
-                flush()
-            else:
+            if client is not None:
                 client.answer(call, flush)
+                return
+            try:
+                flush()
+            except CoreError as error:
+                log.error("flush_failed", collection=name, reason=error.message)
 
         self._schedule.add(Job(self, name, True, run))
 
@@ -271,12 +270,6 @@ class EdgeServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-
-class _Later:
-    """Stands for an answer that will be sent once it is there."""
-
-
-_LATER = _Later()
 
 _WITHOUT_COLLECTION: dict[str, Callable[[EdgeServer, str, msgspec.Raw], Any]] = {
     "ensure": EdgeServer._ensure,
@@ -297,54 +290,9 @@ _OPERATIONS: dict[str, Callable[[EdgeServer, Collection, msgspec.Raw], Any]] = {
 }
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
 def _decode(args: msgspec.Raw, kind: Any) -> Any:
     return msgspec.msgpack.decode(args, type=kind)
-
-
-@dataclass(eq=False)
-class _Connection(asyncio.Protocol):
-    """One client. A client that sends nonsense is disconnected."""
-
-    server: EdgeServer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 — what a stream socket gives
-        self._transport = transport
-        self._buffer = bytearray()
-        self._paused = False
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        try:
-            for body in split_frames(self._buffer):
-                self.server.receive(self, body)
-        except (ValueError, msgspec.MsgspecError) as error:
-            log.warning("client_disconnected", reason=str(error))
-            self._transport.abort()
-            return
-        if not self._paused and self.server.waiting(self) >= _PAUSE_READING_AT:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.server.forget(self)
-
-    def answer(self, call: int, compute: Callable[[], Any]) -> None:
-        """Send what `compute` returns, or the error it raises."""
-        try:
-            value = compute()
-            if value is _LATER:
-                return
-            reply = Reply(call, msgspec.Raw(msgspec.msgpack.encode(value)))
-        except CoreError as error:
-            reply = Reply(call, error=encode_error(error))
-        except msgspec.ValidationError as error:
-            reply = Reply(call, error=("InvalidInput", f"the call does not fit the index: {error}", None))
-        self.send(reply)
-
-    def send(self, reply: Reply) -> None:
-        if self._paused and self.server.waiting(self) < _PAUSE_READING_AT // 2:
-            self._paused = False
-            self._transport.resume_reading()
-        if not self._transport.is_closing():
-            self._transport.write(frame(reply))

@@ -22,6 +22,7 @@ __all__ = ["EdgeSupervisor"]
 log = structlog.get_logger(__name__)
 
 _LONGEST_SOCKET_PATH = 100
+_LONGEST_LOG_BYTES = 4 * 1024 * 1024
 _BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_AFTER_S = 60.0
 _STOP_PATIENCE_S = 30.0
@@ -124,7 +125,8 @@ class EdgeSupervisor:
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         environment["MALLOC_ARENA_MAX"] = "2"
         logs = self._path / "edge.log"
-        with logs.open("ab") as log_file:
+        too_long = logs.exists() and logs.stat().st_size > _LONGEST_LOG_BYTES
+        with logs.open("wb" if too_long else "ab") as log_file:
             said_before = log_file.tell()
             process = await asyncio.create_subprocess_exec(
                 *self._command,

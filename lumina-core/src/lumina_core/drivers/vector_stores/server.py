@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx
-import numpy as np
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
@@ -16,10 +14,8 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from lumina_core.drivers.vector_store import (
     CollectionSpec,
     Filter,
-    Match,
     Point,
     Query,
-    Range,
     Record,
     SparseVector,
     StoreHit,
@@ -27,6 +23,13 @@ from lumina_core.drivers.vector_store import (
     point_uuid,
 )
 from lumina_core.drivers.vector_stores.checks import check_payload_id, check_point, check_query, check_query_fits
+from lumina_core.drivers.vector_stores.server_models import (
+    hit_of,
+    payload_selector,
+    point_struct,
+    record_of,
+    server_filter,
+)
 from lumina_core.errors import Conflict, CoreError, InvalidInput, NotFound, StorageFull, VectorStoreDown
 
 __all__ = ["ServerStore"]
@@ -95,13 +98,13 @@ class ServerStore:
             check_point(point, spec)
         with self._translated(collection):
             for start in range(0, len(points), _POINTS_PER_REQUEST):
-                batch = [_point(point) for point in points[start : start + _POINTS_PER_REQUEST]]
+                batch = [point_struct(point) for point in points[start : start + _POINTS_PER_REQUEST]]
                 await self._client.upsert(self._name(collection), batch, wait=True)
 
     async def delete(self, collection: str, filter: Filter) -> None:
         await self._spec(collection)
         with self._translated(collection):
-            selector = models.FilterSelector(filter=_filter(filter) or models.Filter())
+            selector = models.FilterSelector(filter=server_filter(filter) or models.Filter())
             await self._client.delete(self._name(collection), selector, wait=True)
 
     async def set_payload(self, collection: str, payloads: Mapping[str, Mapping[str, Any]]) -> None:
@@ -133,7 +136,7 @@ class ServerStore:
                 self._name(collection), [self._request(query) for query in queries]
             )
         return [
-            [_hit(point, query.payload) for point in answer.points]
+            [hit_of(point, query.payload) for point in answer.points]
             for answer, query in zip(answers, queries, strict=True)
         ]
 
@@ -167,17 +170,19 @@ class ServerStore:
         with self._translated(collection):
             points, following = await self._client.scroll(
                 self._name(collection),
-                scroll_filter=_filter(filter),
+                scroll_filter=server_filter(filter),
                 limit=limit,
                 offset=after,
-                with_payload=_selector(payload),
+                with_payload=payload_selector(payload),
             )
-        return [_record(point, payload, ()) for point in points], None if following is None else str(following)
+        return [record_of(point, payload, ()) for point in points], None if following is None else str(following)
 
     async def count(self, collection: str, filter: Filter | None = None) -> int:
         await self._spec(collection)
         with self._translated(collection):
-            return (await self._client.count(self._name(collection), count_filter=_filter(filter), exact=True)).count
+            return (
+                await self._client.count(self._name(collection), count_filter=server_filter(filter), exact=True)
+            ).count
 
     async def optimise(self, collection: str) -> bool:
         await self._spec(collection)
@@ -249,10 +254,10 @@ class ServerStore:
         points = await self._client.retrieve(
             self._name(collection),
             [point_uuid(string_id) for string_id in dict.fromkeys(ids)],
-            with_payload=_selector(payload),
+            with_payload=payload_selector(payload),
             with_vectors=list(vectors) or False,
         )
-        return [_record(point, payload, vectors) for point in points]
+        return [record_of(point, payload, vectors) for point in points]
 
     def _request(self, query: Query) -> models.QueryRequest:
         params = None
@@ -267,9 +272,9 @@ class ServerStore:
             query=models.NearestQuery(nearest=[vector] if query.using == "sentences" else vector),
             using=query.using,
             limit=query.limit,
-            filter=_filter(query.filter),
+            filter=server_filter(query.filter),
             params=params,
-            with_payload=_selector(query.payload),
+            with_payload=payload_selector(query.payload),
         )
 
     @contextmanager
@@ -309,63 +314,3 @@ class ServerStore:
 
 def _missing(collection: str) -> NotFound:
     return NotFound(f"there is no collection {collection!r}", hint="Run `lumina reindex` to build the index.")
-
-
-def _selector(fields: tuple[str, ...] | None) -> bool | list[str]:
-    return True if fields is None else ["id", *fields]
-
-
-def _point(point: Point) -> models.PointStruct:
-    vectors: dict[str, Any] = {"dense": point.dense.tolist()}
-    if point.sentences is not None:
-        vectors["sentences"] = point.sentences.tolist()
-    if point.bm25 is not None:
-        vectors["bm25"] = models.SparseVector(indices=point.bm25.indices.tolist(), values=point.bm25.values.tolist())
-    return models.PointStruct(id=point_uuid(point.id), vector=vectors, payload={**point.payload, "id": point.id})
-
-
-def _filter(filter: Filter | None) -> models.Filter | None:
-    if filter is None:
-        return None
-    must: list[Any] = [_condition(condition) for condition in filter.must]
-    if filter.ids is not None:
-        must.append(models.HasIdCondition(has_id=[point_uuid(string_id) for string_id in filter.ids]))
-    return models.Filter(must=must, must_not=[_condition(condition) for condition in filter.must_not])
-
-
-def _condition(condition: Match | Range) -> Any:
-    if isinstance(condition, Range):
-        return models.FieldCondition(key=condition.key, range=models.Range(gte=condition.gte, lte=condition.lte))
-    if not condition.values:
-        return models.HasIdCondition(has_id=[])
-    return models.Filter(
-        should=[
-            models.FieldCondition(key=condition.key, match=models.MatchValue(value=value)) for value in condition.values
-        ]
-    )
-
-
-def _hit(point: models.ScoredPoint, fields: tuple[str, ...] | None) -> StoreHit:
-    payload = dict(point.payload or {})
-    return StoreHit(payload["id"], point.score, _asked_for(payload, fields))
-
-
-def _record(point: models.Record, fields: tuple[str, ...] | None, vectors: Sequence[str]) -> Record:
-    payload = dict(point.payload or {})
-    record = Record(payload["id"], _asked_for(payload, fields))
-    named: Any = point.vector if isinstance(point.vector, dict) else {}
-    if "dense" in vectors:
-        record = replace(record, dense=np.asarray(named["dense"], np.float32))
-    if "sentences" in vectors and "sentences" in named:
-        record = replace(record, sentences=np.asarray(named["sentences"], np.float32))
-    if "bm25" in vectors and "bm25" in named:
-        order = np.argsort(named["bm25"].indices)
-        indices = np.asarray(named["bm25"].indices, np.uint32)[order]
-        record = replace(record, bm25=SparseVector(indices, np.asarray(named["bm25"].values, np.float32)[order]))
-    return record
-
-
-def _asked_for(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str, Any]:
-    if fields is not None and "id" not in fields:
-        payload.pop("id", None)
-    return payload
