@@ -141,7 +141,7 @@ async def bench_edge(path: Path, corpus: Corpus, points: int, report: Callable[[
     report("edge hybrid idle", await latencies(hybrid, 400, pid=store.pid))
     report(
         "edge dense 100",
-        await latencies(lambda i: store.query("chunks", [Query("dense", asked[i], 100, pid=store.pid)]), 400),
+        await latencies(lambda i: store.query("chunks", [Query("dense", asked[i], 100)]), 400, pid=store.pid),
     )
     report(
         "edge dense 10",
@@ -149,7 +149,7 @@ async def bench_edge(path: Path, corpus: Corpus, points: int, report: Callable[[
     )
     report(
         "edge bm25 100",
-        await latencies(lambda i: store.query("chunks", [Query("bm25", terms[i], 100, pid=store.pid)]), 400),
+        await latencies(lambda i: store.query("chunks", [Query("bm25", terms[i], 100)]), 400, pid=store.pid),
     )
     ones = [SparseVector(np.array([i], np.uint32), np.ones(1, np.float32)) for i in range(1, 9)]
     report(
