@@ -52,12 +52,15 @@ def text_of(wikitext: str) -> str:
         ("{{death date and age|1865|4|15|1809|2|12}}", "April 15, 1865 (aged 56)"),
         ("{{start date|1990|5}} {{end date|1990}}", "May 1990 1990"),
         ("{{frac|3|1|2}} {{frac|2}} {{val|1.2|u=km}} {{US$|100}}", "3 1/2 1/2 1.2 km $100"),
-        ("{{circa|1900}} {{c.|1900|1910}} {{abbr|No.|number}} {{sic|teh}} {{sic}}", "c. 1900 c. 1900–1910 No. teh [sic]"),
+        ("{{circa|1900}} {{c.|1900|1910}} {{abbr|No.|number}} {{sic|teh}} {{sic}}",
+         "c. 1900 c. 1900–1910 No. teh [sic]"),
         ("{{as of|2010}} {{as of|2010|5|lc=y}} {{as of|2010|alt=now}}", "As of 2010 as of May 2010 now"),
         ("a{{nbsp}}b{{'}}s{{ndash}}c{{snd}}d {{spaces|2}}e", "a b's–c – d e"),
         ("Said:\n{{quote|To be.|Hamlet}}\nDone.", "Said:\n\nTo be. — Hamlet\n\nDone."),
         ("{{cquote|Text here}}", "Text here"),
-        ("{{nihongo|Aikido|合気道|Aikidō}} {{chem|H|2|O}} CO<sub>2</sub> 10<sup>6</sup> m<sup>2</sup>", "Aikido (合気道, Aikidō) H2O CO2 10⁶ m²"),
+        ("{{nihongo|Aikido|合気道|Aikidō}} {{chem|H|2|O}} CO<sub>2</sub>", "Aikido (合気道, Aikidō) H2O CO2"),
+        ("10<sup>6</sup> m<sup>2</sup>",
+         "10⁶ m²"),
         ("{{hlist|a|b|c}} {{USS|Arizona|BB-39}} {{formatnum:1234567}}", "a, b, c USS Arizona 1,234,567"),
         ("<math>E = mc^2</math> and <math>\\frac{a}{b} \\le \\alpha_{1}</math>", "E = mc^2 and a/b ≤ α_1"),
         ("<math>\\begin{matrix} a \\\\ b \\end{matrix}</math>x", "x"),
@@ -195,8 +198,9 @@ def test_redirects_are_recognised(wikitext, target):
 
 
 pieces = st.sampled_from(
-    "{{ }} {{{ }}} [[ ]] {| |} | || ! !! |- '' ''' ''''' == === = <ref> </ref> <ref/> <!-- --> <nowiki> </nowiki> <br/> "
-    "<math> </math> <div\tstyle='x'> </div> <gallery> </gallery> [http://x.org ] &nbsp; &lt; &amp;lt; &#123;&#123; * # : ; "
+    "{{ }} {{{ }}} [[ ]] {| |} | || ! !! |- '' ''' ''''' == === = <ref> </ref> <ref/> <!-- --> <nowiki> </nowiki> "
+    "<math> </math> <div\tstyle='x'> </div> <gallery> </gallery> [http://x.org ] &nbsp; &lt; &amp;lt; "
+    "&#123;&#123; * # : ; <br/> "
     "----\n ( ) , . {{convert|1|km}} {{lang|en|x}} [[File:a|b]] [[Category:c]] {{quote| {{! }} {{!}} {{=}} {{pipe}} "
     "__TOC__ <sup> </sup> <table> </table> {{Infobox|a= [[: #REDIRECT \ue000 \U000f0000 \x00 \u200b".split(" ")
 )
@@ -237,7 +241,7 @@ def test_sections_lie_in_order_and_headings_outside_of_them(wikitext):
      "==a==\n", "{{lang|en|", "{{{", "}}", "]]", "|}\n", "[[File:", "<math>", " ,", "\n|", "__T", "#", "= ", ". "],
 )  # fmt: skip
 def test_the_work_grows_with_the_length_and_not_with_its_square(unit):
-    """Counted in steps of the interpreter, not by the clock; eight times the text may take at most twenty times them."""
+    """Counted in steps of the interpreter, not by the clock: eight times the text, at most twenty times the steps."""
     small, large = steps(unit * 500 + "x"), steps(unit * 4000 + "x")
 
     assert large <= 20 * small + 2000

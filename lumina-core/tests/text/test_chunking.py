@@ -17,7 +17,9 @@ paragraphs = st.one_of(
     st.lists(words, min_size=1, max_size=30).map("\n".join),
 ).filter(lambda paragraph: bool(paragraph.strip()))
 blocks = st.lists(
-    st.builds(Block, st.sampled_from(["", "History", "Early life"]), st.integers(1, 4), st.lists(paragraphs, max_size=5)),
+    st.builds(
+        Block, st.sampled_from(["", "History", "Early life"]), st.integers(1, 4), st.lists(paragraphs, max_size=5)
+    ),
     min_size=1,
     max_size=5,
 )

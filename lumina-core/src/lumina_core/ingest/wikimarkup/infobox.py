@@ -13,12 +13,17 @@ __all__ = ["infobox_lines"]
 _MAX_VALUE_CHARACTERS = 300
 
 _LEFT_OUT = re.compile(
-    r"image|img|photo|picture|(?<!per)map|caption|alt$|(?<!population_)size|width|height_?px|logo|flag|coat|seal|emblem|"
-    r"signature|colou?r|style|css|footnote|notes?$|note\d|ref$|refs$|_ref|coord|lat_|long_|lat[dms]?\d?$|long[dms]?\d?$|"
+    r"image|img|photo|picture|(?<!per)map|caption|alt$|(?<!population_)size|width|height_?px|logo|flag|coat|"
+    r"seal|emblem|"
+    r"signature|colou?r|style|css|footnote|notes?$|note\d|ref$|refs$|_ref|coord|lat_|long_|lat[dms]?\d?$|"
+    r"long[dms]?\d?$|"
     r"latns|longew|latitude|longitude|website|url|homepage|module|embed|border|align|format|link|class$|show|hide|"
-    r"type_?code|iso|tld|pushpin|sound|audio|anthem_?file|(?:^|_)rank$|rank\d*$|utc_offset|dst|calling|drives|gini|hdi|icd|omim|"
-    r"mesh|diseasesdb|medline|emedicine|genereviews|_wiki|wikidata|isbn|oclc|dewey|congress|imdb|amg|_id$|^id$|template|"
-    r"title_?bar|italic|sovereignty_note|child|nocat|suffix|prefix|pronunc|ipa|postal|area_?code|country_code|zip|preceded|"
+    r"type_?code|iso|tld|pushpin|sound|audio|anthem_?file|(?:^|_)rank$|rank\d*$|utc_offset|dst|calling|drives|"
+    r"gini|hdi|icd|omim|"
+    r"mesh|diseasesdb|medline|emedicine|genereviews|_wiki|wikidata|isbn|oclc|dewey|congress|imdb|amg|_id$|^id$|"
+    r"template|"
+    r"title_?bar|italic|sovereignty_note|child|nocat|suffix|prefix|pronunc|ipa|postal|area_?code|country_code|"
+    r"zip|preceded|"
     r"succeeded|predecessor|successor|^[ps]\d+$|symbol_type|common_name|conventional|ethnic_groups_year|satcat|apsis|"
     r"settlement_type|regional_code|native_name_lang|lengthus|widthus|insignia|area_magnitude|tz\d?where|route_?marker|"
     r"quarter|^time_?zone_|currency_code|languages\d?_(?:sub|type)|_cat$|bodyclass|^name$|magnitude|gdp_.*_rank|cctld"
@@ -36,22 +41,34 @@ _PAIRS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _LABELS = {
-    "fullname": "Full name", "officiallang": "Official language", "largestcity": "Largest city", "birthplace": "Birth place",
-    "largestmetro": "Largest metropolitan area", "upperhouse": "Upper house", "lowerhouse": "Lower house", "birthdate": "Birth date",
-    "totalarea": "Total area", "totalareaus": "Total area", "landarea": "Land area", "landareaus": "Land area", "deathdate": "Death date",
+    "fullname": "Full name", "officiallang": "Official language", "largestcity": "Largest city",
+    "birthplace": "Birth place",
+    "largestmetro": "Largest metropolitan area", "upperhouse": "Upper house", "lowerhouse": "Lower house",
+    "birthdate": "Birth date",
+    "totalarea": "Total area", "totalareaus": "Total area", "landarea": "Land area", "landareaus": "Land area",
+    "deathdate": "Death date",
     "waterarea": "Water area", "waterareaus": "Water area", "pcwater": "Percent water", "highestpoint": "Highest point",
-    "highestelev": "Highest elevation", "highestelevus": "Highest elevation", "meanelev": "Mean elevation", "deathplace": "Death place",
-    "meanelevus": "Mean elevation", "lowestpoint": "Lowest point", "lowestelev": "Lowest elevation", "birthname": "Birth name",
+    "highestelev": "Highest elevation", "highestelevus": "Highest elevation", "meanelev": "Mean elevation",
+    "deathplace": "Death place",
+    "meanelevus": "Mean elevation", "lowestpoint": "Lowest point", "lowestelev": "Lowest elevation",
+    "birthname": "Birth name",
     "lowestelevus": "Lowest elevation", "medianhouseholdincome": "Median household income", "almamater": "Alma mater",
-    "admittancedate": "Admitted to the Union", "admittanceorder": "Order of admission to the Union", "largestcounty": "Largest county",
-    "notableworks": "Notable works", "namedafter": "Named after", "tradabbreviation": "Traditional abbreviation", "timezone": "Time zone",
-    "coproducer": "Co-producer", "runtime": "Running time", "gdp_ppp": "GDP (PPP)", "gdp_ppp_per_capita": "GDP (PPP) per capita",
-    "gdp_nominal": "GDP (nominal)", "gdp_nominal_per_capita": "GDP (nominal) per capita", "percent_water": "Percent of water",
-    "title_orig": "Original title", "former": "Former name", "releasedate": "Release date", "pub_date": "Publication date",
+    "admittancedate": "Admitted to the Union", "admittanceorder": "Order of admission to the Union",
+    "largestcounty": "Largest county",
+    "notableworks": "Notable works", "namedafter": "Named after", "tradabbreviation": "Traditional abbreviation",
+    "timezone": "Time zone",
+    "coproducer": "Co-producer", "runtime": "Running time", "gdp_ppp": "GDP (PPP)",
+    "gdp_ppp_per_capita": "GDP (PPP) per capita",
+    "gdp_nominal": "GDP (nominal)", "gdp_nominal_per_capita": "GDP (nominal) per capita",
+    "percent_water": "Percent of water",
+    "title_orig": "Original title", "former": "Former name", "releasedate": "Release date",
+    "pub_date": "Publication date",
 }  # fmt: skip
 _UNITS_OF = {
-    "totalarea": "km²", "totalareaus": "sq mi", "landarea": "km²", "landareaus": "sq mi", "waterarea": "km²", "waterareaus": "sq mi",
-    "highestelev": "m", "highestelevus": "ft", "meanelev": "m", "meanelevus": "ft", "lowestelev": "m", "lowestelevus": "ft",
+    "totalarea": "km²", "totalareaus": "sq mi", "landarea": "km²", "landareaus": "sq mi", "waterarea": "km²",
+    "waterareaus": "sq mi",
+    "highestelev": "m", "highestelevus": "ft", "meanelev": "m", "meanelevus": "ft", "lowestelev": "m",
+    "lowestelevus": "ft",
     "pcwater": "%", "percent_water": "%", "length": "km", "width": "km",
 }  # fmt: skip
 _UNITS = {"km2": "km²", "sq_mi": "sq mi", "sqmi": "sq mi", "m": "m", "ft": "ft", "km": "km", "mi": "mi"}

@@ -25,7 +25,8 @@ _RAISED = re.compile(r"<sup\b[^<>]{0,2000}>\s*([-+−–]?[0-9]{1,4}[-+−]?|[-+
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})\b[^<>]{{0,2000}}/?>", re.IGNORECASE)
 _HALF_TAG = re.compile(rf"</?(?:{_TAG_NAMES})\b(?=\s|/|$)[^<>\n]{{0,200}}|</?(?:{_TAG_NAMES})>?", re.IGNORECASE)
 _EXTERNAL = re.compile(
-    r"\[(?:(?:https?|ftp|ftps|irc|news|git|gopher|magnet|sftp|ssh|svn)://|//|mailto:)[^\s\[\]<>]{0,2000}([^\[\]\n]{0,2000})\]",
+    r"\[(?:(?:https?|ftp|ftps|irc|news|git|gopher|magnet|sftp|ssh|svn)://|//|"
+    r"mailto:)[^\s\[\]<>]{0,2000}([^\[\]\n]{0,2000})\]",
     re.IGNORECASE,
 )
 _MAGIC = re.compile(r"__[A-Z]{3,24}__")

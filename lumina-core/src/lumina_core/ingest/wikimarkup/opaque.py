@@ -20,7 +20,8 @@ _LITERAL_PAIRS = re.compile(r"([\[\]{}])(?=\1)|(')(?=')|(=)(?==)|(\{)(?=\|)|(\|)
 
 _DROPPED = (
     "ref|references|gallery|imagemap|timeline|score|hiero|graph|mapframe|maplink|templatedata|templatestyles|"
-    "syntaxhighlight|source|pre|includeonly|inputbox|categorytree|indicator|section|chem|ce|math|nowiki|poem|style|script"
+    "syntaxhighlight|source|pre|includeonly|inputbox|categorytree|indicator|section|chem|ce|math|nowiki|poem|"
+    "style|script"
 )
 _OPENING = re.compile(rf"<!--|<({_DROPPED})\b([^<>]*)>", re.IGNORECASE)
 _LEFTOVER = re.compile(rf"</(?:{_DROPPED})\s*>|-->", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """Second pass: templates, links and tables, innermost first, in one walk with a stack.
 
-Linear in the length of the text: every token is seen once, and nesting deeper than MediaWiki itself allows is not
+Linear in the length of the text: every sign is seen once, and nesting deeper than MediaWiki itself allows is not
 followed. Whatever is never closed gives its readable words back to the text around it.
 """
 
@@ -38,35 +38,35 @@ def scan(text: str, notes: PageNotes) -> str:
     position = 0
     for found in _TOKEN.finditer(text):
         start = found.start()
-        token = found.group()
+        sign = found.group()
         if start < position:
             continue
         if start > position:
             top.parts.append(text[position:start])
         position = found.end()
-        if token == "|":
+        if sign == "|":
             if top.kind == _TABLE:
                 top.parts.append("|")
             else:
                 top.arguments.append("".join(top.parts))
                 top.parts = []
-        elif token == "[[":
+        elif sign == "[[":
             if len(stack) <= _MAX_DEPTH:
                 top = _Frame(_LINK)
                 stack.append(top)
-        elif token == "]]":
+        elif sign == "]]":
             if top.kind == _LINK:
                 stack.pop()
                 top.arguments.append("".join(top.parts))
                 rendered = render_link(top.arguments, notes)
                 top = stack[-1]
                 top.parts.append(rendered)
-        elif token[0] == "{" and token[1] == "{":
-            for _ in range(min(len(token) // 2, _MAX_DEPTH + 1 - len(stack))):
+        elif sign[0] == "{" and sign[1] == "{":
+            for _ in range(min(len(sign) // 2, _MAX_DEPTH + 1 - len(stack))):
                 top = _Frame(_TEMPLATE)
                 stack.append(top)
-        elif token[0] == "}":
-            for _ in range(len(token) // 2):
+        elif sign[0] == "}":
+            for _ in range(len(sign) // 2):
                 if not any(frame.kind == _TEMPLATE for frame in stack):
                     break
                 while stack[-1].kind != _TEMPLATE:
@@ -77,7 +77,7 @@ def scan(text: str, notes: PageNotes) -> str:
                 top = stack[-1]
                 top.parts.append(rendered)
             top = stack[-1]
-        elif token[-1] == "|":
+        elif sign[-1] == "|":
             if len(stack) <= _MAX_DEPTH:
                 top = _Frame(_TABLE)
                 stack.append(top)

@@ -17,7 +17,8 @@ _WORDS = re.compile(r"\w")
 
 
 def render_table(body: str) -> str:
-    """Render what stands between `{|` and `|}` as lines such as `City: Mobile; Population: 195,111.`; "" if it cannot."""
+    """Render what stands between `{|` and `|}` as lines such as `City: Mobile; Population: 195,111.`; no more than
+    a line break where it cannot be told so."""
     first, _, rest = body.partition("\n")
     if "wikitable" not in first.lower() or _SPANNING.search(rest) or len(rest) > 60_000:
         return "\n"
@@ -33,7 +34,9 @@ def render_table(body: str) -> str:
         if len(row) != width:
             return "\n"
         cells = [
-            _labelled(name, text) for (_, name), (_, text) in zip(header, row, strict=True) if _WORDS.search(text) and name
+            _labelled(name, text)
+            for (_, name), (_, text) in zip(header, row, strict=True)
+            if _WORDS.search(text) and name
         ]
         if any(len(cell) > _MAX_CELL_CHARACTERS for cell in cells):
             return "\n"

@@ -253,24 +253,35 @@ def _table_by_name() -> dict[str, Renderer]:
 
 
 _BY_RENDERER: tuple[tuple[str, Renderer], ...] = (
-    ("nowrap|nobr|nowraplinks|no wrap|small|smaller|smalldiv|big|large|larger|huge|nobold|noitalic|normal|nbsp2|sc|sc2|smallcaps|small caps|"
-     "center|left|right|strong|em|bold|italic|italics|i|b|mvar|math|var|code|tt|kbd|samp|mono|monospace|key press|vanchor|visible anchor|"
-     "text|sub|su|sup|underline|u|ins|plain text|not a typo|notatypo|proper name|typo|as written|abbr|tooltip|abbrv|h:title|"
-     "hover title|define|flag|flagcountry|flagu|flag country|flagathlete|country|flagcountry2|noflag|linktext1|url|official url|uri|ruby|"
-     "black|blue|red|green|white|gray|bigger|resize1|align1|pad|unicode|polytonic|hebrew|arabic|bracket1|zwnj|no italic|"
-     "currency1|overline|strikethrough|s|highlight|mark|nobreak|nowiki2|noprint|no spam|big text|bquote1|gr1|char|script1|"
+    ("nowrap|nobr|nowraplinks|no wrap|small|smaller|smalldiv|big|large|larger|huge|nobold|noitalic|normal|"
+     "nbsp2|sc|sc2|smallcaps|small caps|"
+     "center|left|right|strong|em|bold|italic|italics|i|b|mvar|math|var|code|tt|kbd|samp|mono|monospace|"
+     "key press|vanchor|visible anchor|"
+     "text|sub|su|sup|underline|u|ins|plain text|not a typo|notatypo|proper name|typo|as written|abbr|tooltip|"
+     "abbrv|h:title|"
+     "hover title|define|flag|flagcountry|flagu|flag country|flagathlete|country|flagcountry2|noflag|linktext1|"
+     "url|official url|uri|ruby|"
+     "black|blue|red|green|white|gray|bigger|resize1|align1|pad|unicode|polytonic|hebrew|arabic|bracket1|zwnj|"
+     "no italic|"
+     "currency1|overline|strikethrough|s|highlight|mark|nobreak|nowiki2|noprint|no spam|big text|bquote1|gr1|"
+     "char|script1|"
      "bibleref|bibleref2|bibleref2-nb|bibleref2c|dubious span|cslist1|font|larger font|unbullet|italic title2|film|"
-     "tq|talk quote inline|sfrac1|plainlist1|block indent|blockindent|indented|quote without source|army1|multicol1|ordinal1", _first),
-    ("lang|transl|transliteration|script|nastaliq|rtl-lang|wikt-lang|native name|native phrase|nativename|align|color|colour|font color|resize|fontsize|"
+     "tq|talk quote inline|sfrac1|plainlist1|block indent|blockindent|indented|quote without source|army1|"
+     "multicol1|ordinal1", _first),
+    ("lang|transl|transliteration|script|nastaliq|rtl-lang|wikt-lang|native name|native phrase|nativename|"
+     "align|color|colour|font color|resize|fontsize|"
      "sort|hidden sort key|shs|nts2|bgcolor|aligned|rtl|ltr|my|text color|colored link|fs|size", _last),
     ("keypress|key", lambda arguments: "+".join(arguments.filled())),
     ("linktext|gaps|gap|chem2|radic1|letterspacing|pinyin|zh-full", _joined),
     ("spaceflight crew", _crew),
     ("sortname", lambda arguments: f"{arguments.at(0)} {arguments.at(1)}"),
     ("hlist|cslist|flatlist|comma separated entries|ubl2|hlist-comma|unbulleted list inline|pagelist", _commas),
-    ("plainlist|plain list|unbulleted list|ubl|ublist|unbulleted|vunblist|bulleted list|blist|bulletedlist|ordered list|numbered list|"
-     "flatlist2|startflatlist|collapsible list|columns-list|columns|multicol|small list|olist|cmn|col-list|longlist|div col|columns list|ubli", _items),
-    ("quote|blockquote|quotation|cquote|bquote|rquote|centered pull quote|pull quote|quote1|long quote|block quote|bq|verse translation|"
+    ("plainlist|plain list|unbulleted list|ubl|ublist|unbulleted|vunblist|bulleted list|blist|bulletedlist|"
+     "ordered list|numbered list|"
+     "flatlist2|startflatlist|collapsible list|columns-list|columns|multicol|small list|olist|cmn|col-list|"
+     "longlist|div col|columns list|ubli", _items),
+    ("quote|blockquote|quotation|cquote|bquote|rquote|centered pull quote|pull quote|quote1|long quote|"
+     "block quote|bq|verse translation|"
      "imagequote", _quote),
     ("poemquote|poem quote|poem", _poem),
     ("convert|cvt|convinfobox|convert/old|ct|height2", render_convert),
@@ -301,10 +312,14 @@ _BY_RENDERER: tuple[tuple[str, Renderer], ...] = (
     ("nuclide|nuclide2|simplenuclide|simplenuclide2|simplenuclide link|simple nuclide",
      lambda arguments: "-".join(arguments.filled()[:2])),
     ("ship", lambda arguments: " ".join(arguments.filled()[:2])),
-    ("uss", _ship("USS")), ("hms", _ship("HMS")), ("ss", _ship("SS")), ("rms", _ship("RMS")), ("mv", _ship("MV")), ("hmcs", _ship("HMCS")),
-    ("hmas", _ship("HMAS")), ("usns", _ship("USNS")), ("ins", _ship("INS")), ("sms", _ship("SMS")), ("css", _ship("CSS")), ("usat", _ship("USAT")),
-    ("music", lambda arguments: {"sharp": "♯", "flat": "♭", "natural": "♮", "#": "♯", "b": "♭"}.get(arguments.at(0), "")),
-    ("height", lambda arguments: " ".join(f"{value} {unit}" for unit, value in arguments.named.items() if unit in {"m", "cm", "ft", "in"})),
+    ("uss", _ship("USS")), ("hms", _ship("HMS")), ("ss", _ship("SS")), ("rms", _ship("RMS")), ("mv", _ship("MV")),
+    ("hmcs", _ship("HMCS")),
+    ("hmas", _ship("HMAS")), ("usns", _ship("USNS")), ("ins", _ship("INS")), ("sms", _ship("SMS")),
+    ("css", _ship("CSS")), ("usat", _ship("USAT")),
+    ("music", lambda arguments: {"sharp": "♯", "flat": "♭", "natural": "♮", "#": "♯", "b": "♭"}.get(arguments.at(0),
+    "")),
+    ("height", lambda arguments: " ".join(f"{value} {unit}" for unit,
+    value in arguments.named.items() if unit in {"m", "cm", "ft", "in"})),
     ("age|age in years", lambda arguments: ""),
     ("distinguish2|abbrlink", _first),
     ("see below|see above|crossref|crossreference", lambda arguments: ""),
@@ -319,34 +334,44 @@ _BY_RENDERER: tuple[tuple[str, Renderer], ...] = (
 _RENDERERS: dict[str, Renderer] = _table_by_name()
 
 _CONSTANTS: dict[str, str] = {
-    "nbsp": " ", "spaces": " ", "thinsp": " ", "thin space": " ", "hairsp": "", "hair space": "", "space": " ", "emsp": " ", "ensp": " ",
-    "ndash": "–", "endash": "–", "en dash": "–", "mdash": "—", "emdash": "—", "em dash": "—", "mdashb": "—", "snd": " – ", "snds": " – ", "spnd": " – ",
-    "spaced ndash": " – ", "spaced en dash": " – ", "dash": " – ", "–": " – ", "—": "—", "spaced mdash": " — ", "snds2": " – ",
-    "·": ", ", "dot": ", ", "middot": ", ", "bull": ", ", "bullet": ", ", "•": ", ", "interpunct": ", ", ",": ", ", "*": ", ",
-    "'": "'", "' \"": "'\"", "\" '": "\"'", "-\"": "\"", "'s": "'s", "' '": "''"[:1], "-'": "'", "apostrophe": "'", "\"'": "\"'", "'\"": "'\"",
+    "nbsp": " ", "spaces": " ", "thinsp": " ", "thin space": " ", "hairsp": "", "hair space": "", "space": " ",
+    "emsp": " ", "ensp": " ",
+    "ndash": "–", "endash": "–", "en dash": "–", "mdash": "—", "emdash": "—", "em dash": "—", "mdashb": "—",
+    "snd": " – ", "snds": " – ", "spnd": " – ",
+    "spaced ndash": " – ", "spaced en dash": " – ", "dash": " – ", "–": " – ", "—": "—", "spaced mdash": " — ",
+    "snds2": " – ",
+    "·": ", ", "dot": ", ", "middot": ", ", "bull": ", ", "bullet": ", ", "•": ", ", "interpunct": ", ", ",": ", ",
+    "*": ", ",
+    "'": "'", "' \"": "'\"", "\" '": "\"'", "-\"": "\"", "'s": "'s", "' '": "''"[:1], "-'": "'", "apostrophe": "'",
+    "\"'": "\"'", "'\"": "'\"",
     "=": "=", "equals": "=", "!": "|", "pipe": protect("|"), "!!": "||", "!-": "|-", "(!": "", "!)": "",
-    "okina": "ʻ", "hamza": "ʼ", "ayin": "ʽ", "asper": "ʽ", "shy": "", "wbr": "", "zwj": "", "zwsp": "", "break": LINE_BREAK, "br": LINE_BREAK,
-    "crlf": LINE_BREAK, "crlf2": LINE_BREAK, "indent": " ", "degree": "°", "deg": "°", "prime": "′", "pprime": "″", "minus": "−", "times": "×", "x": "×",
-    "euro": "€", "pound": "£", "cent": "¢", "-": "", "clear": "", "pi": "π", "tau": "τ", "phi": "φ", "lambda": "λ", "sqrt": "√", "alpha": "α",
-    "beta": "β", "gamma": "γ", "hbar": "ħ", "infin": "∞", "dagger": "†", "paragraph break": "\n\n", "pb": "\n\n", "parabr": "\n\n", "para": "\n\n",
-    "extinct": "†", "en space": " ", "em space": " ", "nbhyph": "-", "nbhyphen": "-", "hyphen": "-", "colon": ":", "semicolon": ";", "lbrack": "[", "rbrack": "]",
+    "okina": "ʻ", "hamza": "ʼ", "ayin": "ʽ", "asper": "ʽ", "shy": "", "wbr": "", "zwj": "", "zwsp": "",
+    "break": LINE_BREAK, "br": LINE_BREAK,
+    "crlf": LINE_BREAK, "crlf2": LINE_BREAK, "indent": " ", "degree": "°", "deg": "°", "prime": "′", "pprime": "″",
+    "minus": "−", "times": "×", "x": "×",
+    "euro": "€", "pound": "£", "cent": "¢", "-": "", "clear": "", "pi": "π", "tau": "τ", "phi": "φ", "lambda": "λ",
+    "sqrt": "√", "alpha": "α",
+    "beta": "β", "gamma": "γ", "hbar": "ħ", "infin": "∞", "dagger": "†", "paragraph break": "\n\n", "pb": "\n\n",
+    "parabr": "\n\n", "para": "\n\n",
+    "extinct": "†", "en space": " ", "em space": " ", "nbhyph": "-", "nbhyphen": "-", "hyphen": "-", "colon": ":",
+    "semicolon": ";", "lbrack": "[", "rbrack": "]",
 }  # fmt: skip
 
 _DROPPED_FAST = frozenset(
-    "cite web|cite book|cite journal|cite news|cite encyclopedia|citation|harvnb|sfn|sfnp|rp|citation needed|cn|reflist|refbegin|refend|"
-    "efn|refn|flagicon|use dmy dates|use mdy dates|authority|ipac-en|ipa|respell|coord|portal|wayback|dead link|commons category".split(
-        "|"
-    )
+    "cite web|cite book|cite journal|cite news|cite encyclopedia|citation|harvnb|sfn|sfnp|rp|citation needed|"
+    "cn|reflist|refbegin|refend|"
+    "efn|refn|flagicon|use dmy dates|use mdy dates|authority|ipac-en|ipa|respell|coord|portal|wayback|"
+    "dead link|commons category".split("|")
 )
 _INFOBOX_PREFIXES = ("infobox", "geobox", "infotaula", "ficha de")
 _HATNOTES = frozenset(
-    "main|main article|main articles|see also|further|further information|details|details3|see|seealso|see also2|broader|hatnote main|related articles|"
+    "main|main article|main articles|see also|further|further information|details|details3|see|seealso|"
+    "see also2|broader|hatnote main|related articles|"
     "main list|furtherinfo|more|redirect|about|for|other uses|distinguish".split("|")
 ) - frozenset({"redirect", "about", "for", "other uses", "distinguish"})
 _WIKIDATA = frozenset(
-    "wikidata|authority control|wikidata entity|wikidata-inline|sister project links|sister project|sister projects|subject bar|wikibase|sisterlinks|wikimedia".split(
-        "|"
-    )
+    "wikidata|authority control|wikidata entity|wikidata-inline|sister project links|sister project|"
+    "sister projects|subject bar|wikibase|sisterlinks|wikimedia".split("|")
 )
 _LINKED = frozenset(
     "ill|interlanguage link|interlanguage link multi|illm|ill2|link-interwiki|red link|redlink".split("|")

@@ -25,50 +25,76 @@ _UNITS: dict[str, tuple[str, str, float, str]] = {
     "sqmi": ("sq mi", "area", 2589988.110336, "km2"), "mi2": ("sq mi", "area", 2589988.110336, "km2"),
     "sqft": ("sq ft", "area", 0.09290304, "m2"), "ft2": ("sq ft", "area", 0.09290304, "m2"),
     "sqin": ("sq in", "area", 0.00064516, "cm2"), "sqyd": ("sq yd", "area", 0.83612736, "m2"),
-    "m3": ("m³", "volume", 1.0, "cuft"), "km3": ("km³", "volume", 1e9, "cumi"), "cuft": ("cu ft", "volume", 0.028316846592, "m3"),
-    "cumi": ("cu mi", "volume", 4168181825.44058, "km3"), "l": ("L", "volume", 1e-3, "usgal"), "ml": ("mL", "volume", 1e-6, "usfloz"),
+    "m3": ("m³", "volume", 1.0, "cuft"), "km3": ("km³", "volume", 1e9, "cumi"), "cuft": ("cu ft",
+    "volume", 0.028316846592, "m3"),
+    "cumi": ("cu mi", "volume", 4168181825.44058, "km3"), "l": ("L", "volume", 1e-3, "usgal"), "ml": ("mL",
+    "volume", 1e-6, "usfloz"),
     "usgal": ("US gal", "volume", 0.003785411784, "l"), "gal": ("US gal", "volume", 0.003785411784, "l"),
     "impgal": ("imp gal", "volume", 0.00454609, "l"), "usfloz": ("US fl oz", "volume", 2.95735295625e-5, "ml"),
-    "cuin": ("cu in", "volume", 1.6387064e-5, "ml"), "cc": ("cc", "volume", 1e-6, "cuin"), "acre.ft": ("acre⋅ft", "volume", 1233.48183754752, "m3"),
+    "cuin": ("cu in", "volume", 1.6387064e-5, "ml"), "cc": ("cc", "volume", 1e-6, "cuin"), "acre.ft": ("acre⋅ft",
+    "volume", 1233.48183754752, "m3"),
     "oilbbl": ("bbl", "volume", 0.158987294928, "m3"), "bbl": ("bbl", "volume", 0.158987294928, "m3"),
-    "kg": ("kg", "mass", 1.0, "lb"), "g": ("g", "mass", 1e-3, "oz"), "mg": ("mg", "mass", 1e-6, "gr"), "t": ("t", "mass", 1e3, "lb"),
+    "kg": ("kg", "mass", 1.0, "lb"), "g": ("g", "mass", 1e-3, "oz"), "mg": ("mg", "mass", 1e-6, "gr"), "t": ("t",
+    "mass", 1e3, "lb"),
     "tonne": ("t", "mass", 1e3, "lb"), "lb": ("lb", "mass", 0.45359237, "kg"), "lbs": ("lb", "mass", 0.45359237, "kg"),
-    "oz": ("oz", "mass", 0.028349523125, "g"), "ton": ("tons", "mass", 907.18474, "t"), "short ton": ("short tons", "mass", 907.18474, "t"),
+    "oz": ("oz", "mass", 0.028349523125, "g"), "ton": ("tons", "mass", 907.18474, "t"), "short ton": ("short tons",
+    "mass", 907.18474, "t"),
     "long ton": ("long tons", "mass", 1016.0469088, "t"), "lt": ("long tons", "mass", 1016.0469088, "t"),
-    "st": ("st", "mass", 6.35029318, "kg"), "gr": ("gr", "mass", 6.479891e-5, "mg"), "troyoz": ("ozt", "mass", 0.0311034768, "g"),
-    "km/h": ("km/h", "speed", 1 / 3.6, "mph"), "mph": ("mph", "speed", 0.44704, "km/h"), "m/s": ("m/s", "speed", 1.0, "ft/s"),
-    "ft/s": ("ft/s", "speed", 0.3048, "m/s"), "kn": ("kn", "speed", 1852 / 3600, "km/h"), "knot": ("kn", "speed", 1852 / 3600, "km/h"),
+    "st": ("st", "mass", 6.35029318, "kg"), "gr": ("gr", "mass", 6.479891e-5, "mg"), "troyoz": ("ozt",
+    "mass", 0.0311034768, "g"),
+    "km/h": ("km/h", "speed", 1 / 3.6, "mph"), "mph": ("mph", "speed", 0.44704, "km/h"), "m/s": ("m/s", "speed", 1.0,
+    "ft/s"),
+    "ft/s": ("ft/s", "speed", 0.3048, "m/s"), "kn": ("kn", "speed", 1852 / 3600, "km/h"), "knot": ("kn",
+    "speed", 1852 / 3600, "km/h"),
     "km/s": ("km/s", "speed", 1e3, "mi/s"), "mi/s": ("mi/s", "speed", 1609.344, "km/s"),
-    "w": ("W", "power", 1.0, "hp"), "kw": ("kW", "power", 1e3, "hp"), "mw": ("MW", "power", 1e6, "hp"), "hp": ("hp", "power", 745.6998715822702, "kw"),
-    "j": ("J", "energy", 1.0, "ftlbf"), "kj": ("kJ", "energy", 1e3, "kcal"), "kcal": ("kcal", "energy", 4184.0, "kj"), "cal": ("cal", "energy", 4.184, "j"),
-    "kwh": ("kWh", "energy", 3.6e6, "mj"), "mj": ("MJ", "energy", 1e6, "kwh"), "btu": ("BTU", "energy", 1055.05585262, "kj"), "ftlbf": ("ft⋅lbf", "energy", 1.3558179483314, "j"),
+    "w": ("W", "power", 1.0, "hp"), "kw": ("kW", "power", 1e3, "hp"), "mw": ("MW", "power", 1e6, "hp"), "hp": ("hp",
+    "power", 745.6998715822702, "kw"),
+    "j": ("J", "energy", 1.0, "ftlbf"), "kj": ("kJ", "energy", 1e3, "kcal"), "kcal": ("kcal", "energy", 4184.0, "kj"),
+    "cal": ("cal", "energy", 4.184, "j"),
+    "kwh": ("kWh", "energy", 3.6e6, "mj"), "mj": ("MJ", "energy", 1e6, "kwh"), "btu": ("BTU", "energy", 1055.05585262,
+    "kj"), "ftlbf": ("ft⋅lbf", "energy", 1.3558179483314, "j"),
     "n": ("N", "force", 1.0, "lbf"), "kn ": ("kN", "force", 1e3, "lbf"), "lbf": ("lbf", "force", 4.4482216152605, "n"),
-    "pa": ("Pa", "pressure", 1.0, "psi"), "kpa": ("kPa", "pressure", 1e3, "psi"), "mpa": ("MPa", "pressure", 1e6, "psi"), "hpa": ("hPa", "pressure", 1e2, "inhg"),
-    "psi": ("psi", "pressure", 6894.757293168, "kpa"), "bar": ("bar", "pressure", 1e5, "psi"), "atm": ("atm", "pressure", 101325.0, "kpa"),
-    "mbar": ("mbar", "pressure", 1e2, "inhg"), "inhg": ("inHg", "pressure", 3386.388640341, "hpa"), "mmhg": ("mmHg", "pressure", 133.322387415, "kpa"),
-    "pd/sqmi": ("per sq mi", "density", 1 / 2589988.110336, "pd/km2"), "pd/km2": ("per km²", "density", 1e-6, "pd/sqmi"),
+    "pa": ("Pa", "pressure", 1.0, "psi"), "kpa": ("kPa", "pressure", 1e3, "psi"), "mpa": ("MPa", "pressure", 1e6,
+    "psi"), "hpa": ("hPa", "pressure", 1e2, "inhg"),
+    "psi": ("psi", "pressure", 6894.757293168, "kpa"), "bar": ("bar", "pressure", 1e5, "psi"), "atm": ("atm",
+    "pressure", 101325.0, "kpa"),
+    "mbar": ("mbar", "pressure", 1e2, "inhg"), "inhg": ("inHg", "pressure", 3386.388640341, "hpa"), "mmhg": ("mmHg",
+    "pressure", 133.322387415, "kpa"),
+    "pd/sqmi": ("per sq mi", "density", 1 / 2589988.110336, "pd/km2"), "pd/km2": ("per km²", "density", 1e-6,
+    "pd/sqmi"),
     "/sqmi": ("per sq mi", "density", 1 / 2589988.110336, "/km2"), "/km2": ("per km²", "density", 1e-6, "/sqmi"),
-    "ft3/s": ("cu ft/s", "flow", 0.028316846592, "m3/s"), "cuft/s": ("cu ft/s", "flow", 0.028316846592, "m3/s"), "m3/s": ("m³/s", "flow", 1.0, "cuft/s"),
+    "ft3/s": ("cu ft/s", "flow", 0.028316846592, "m3/s"), "cuft/s": ("cu ft/s", "flow", 0.028316846592, "m3/s"),
+    "m3/s": ("m³/s", "flow", 1.0, "cuft/s"),
     "kg/m3": ("kg/m³", "mass density", 1.0, "lb/cuft"), "g/cm3": ("g/cm³", "mass density", 1e3, "lb/cuin"),
-    "lb/cuft": ("lb/cu ft", "mass density", 16.01846337396, "kg/m3"), "lb/cuin": ("lb/cu in", "mass density", 27679.904710191, "g/cm3"),
+    "lb/cuft": ("lb/cu ft", "mass density", 16.01846337396, "kg/m3"), "lb/cuin": ("lb/cu in",
+    "mass density", 27679.904710191, "g/cm3"),
 }  # fmt: skip
 _TEMPERATURES = {"c": "°C", "c-change": "°C", "f": "°F", "k": "K", "°c": "°C", "°f": "°F", "f-change": "°F"}
 _JOINERS = {
-    "to": " to ", "-": "–", "–": "–", "and": " and ", "or": " or ", "x": " × ", "by": " by ", "to(-)": "–", "×": " × ", "and(-)": " and ",
+    "to": " to ", "-": "–", "–": "–", "and": " and ", "or": " or ", "x": " × ", "by": " by ", "to(-)": "–",
+    "×": " × ", "and(-)": " and ",
     "+/-": " ± ", "±": " ± ", "xx": " × ", "*": " × ", ",": ", ",
 }  # fmt: skip
 _NUMBER = re.compile(r"[-−–]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?$|[-−]?\.\d+$")
 _FRACTION = re.compile(r"(?:(\d+)[+ ])?(\d+)(?:/{1,2}|⁄)(\d+)$")
-_PLURALS = {"metre": "m", "meter": "m", "kilometre": "km", "kilometer": "km", "centimetre": "cm", "centimeter": "cm", "kilogram": "kg", "pound": "lb", "yard": "yd", "ounce": "oz", "gram": "g", "hectare": "ha"}  # fmt: skip
+_PLURALS = {
+    "metre": "m", "meter": "m", "kilometre": "km", "kilometer": "km", "centimetre": "cm", "centimeter": "cm",
+    "kilogram": "kg", "pound": "lb", "yard": "yd", "ounce": "oz", "gram": "g", "hectare": "ha",
+}  # fmt: skip
 _PREFIXED = {"e3": 1e3, "e6": 1e6, "e9": 1e9, "e12": 1e12}
 _PREFIX_WORDS = {"e3": "thousand", "e6": "million", "e9": "billion", "e12": "trillion"}
 
 _CURRENCIES = {
-    "us$": "$", "usd": "$", "$": "$", "usdollar": "$", "£": "£", "gbp": "£", "pound sterling": "£", "€": "€", "eur": "€",
-    "euro": "€", "¥": "¥", "jpy": "¥", "jpy2": "¥", "cny": "CN¥", "rmb": "CN¥", "inr": "₹", "indian rupee": "₹", "rs": "₹",
-    "₹": "₹", "a$": "A$", "aud": "A$", "au$": "A$", "c$": "C$", "cad": "C$", "ca$": "C$", "can$": "C$", "hk$": "HK$", "hkd": "HK$",
-    "nz$": "NZ$", "nzd": "NZ$", "s$": "S$", "sgd": "S$", "r$": "R$", "brl": "R$", "krw": "₩", "₩": "₩", "chf": "CHF ", "₽": "₽", "rub": "₽", "ruble": "₽",
-    "₱": "₱", "php": "₱", "philippine peso": "₱", "ils": "₪", "₪": "₪", "nis": "₪", "nt$": "NT$", "sek": "SEK ", "nok": "NOK ", "dkk": "DKK ", "zar": "R", "mxn": "Mex$",
+    "us$": "$", "usd": "$", "$": "$", "usdollar": "$", "£": "£", "gbp": "£", "pound sterling": "£", "€": "€",
+    "eur": "€",
+    "euro": "€", "¥": "¥", "jpy": "¥", "jpy2": "¥", "cny": "CN¥", "rmb": "CN¥", "inr": "₹", "indian rupee": "₹",
+    "rs": "₹",
+    "₹": "₹", "a$": "A$", "aud": "A$", "au$": "A$", "c$": "C$", "cad": "C$", "ca$": "C$", "can$": "C$", "hk$": "HK$",
+    "hkd": "HK$",
+    "nz$": "NZ$", "nzd": "NZ$", "s$": "S$", "sgd": "S$", "r$": "R$", "brl": "R$", "krw": "₩", "₩": "₩", "chf": "CHF ",
+    "₽": "₽", "rub": "₽", "ruble": "₽",
+    "₱": "₱", "php": "₱", "philippine peso": "₱", "ils": "₪", "₪": "₪", "nis": "₪", "nt$": "NT$", "sek": "SEK ",
+    "nok": "NOK ", "dkk": "DKK ", "zar": "R", "mxn": "Mex$",
 }  # fmt: skip
 
 
@@ -147,7 +173,8 @@ def _two_units(words: list[str], place: int, number: float) -> str:
         target = "m" if _UNITS[big][1] == "length" else "kg"
     value = total / _UNITS[target][2]
     rounded = f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
-    return f"{_minus(words[place - 1])} {_UNITS[big][0]} {words[place + 1]} {_UNITS[small][0]} ({rounded} {_UNITS[target][0]})"
+    first = f"{_minus(words[place - 1])} {_UNITS[big][0]} {words[place + 1]} {_UNITS[small][0]}"
+    return f"{first} ({rounded} {_UNITS[target][0]})"
 
 
 def _unit(name: str) -> tuple[str, float, str]:
