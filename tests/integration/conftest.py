@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from lumina_core.documents import Article, Redirect, article_id, fingerprint
-from lumina_core.drivers.embedders.onnx import OnnxEmbedder
 from lumina_core.drivers.vector_store import Record
 from lumina_core.drivers.vector_stores.edge import EdgeStore
 from lumina_core.graph.catalogue import Catalogue
@@ -24,20 +23,11 @@ from lumina_core.text.chunking import chunk_article
 PATIENCE_S = 240.0
 
 
-@pytest.fixture(scope="session")
-def models_dir(pytestconfig: pytest.Config) -> Path:
-    """The converted model, kept between runs in pytest's cache."""
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("lumina-models")
-    OnnxEmbedder.load(folder).close()
-    return folder
-
-
 def make_article(name: str, *, paragraphs: int = 6, revision: str = "1", links: Sequence[str] = ()) -> Article:
     """An article with about one chunk to four paragraphs, whose words depend on its name and revision."""
     text = "\n\n".join(
-        f"{name} is told of in revision {revision}, paragraph {number}, and what is told there goes on for a while. "
-        f"The thing to know of {name} in its paragraph {number} is that there are many words, but not too many of them, "
+        f"{name} is told of in revision {revision}, paragraph {number}, and what is told goes on for a while. "
+        f"The thing to know of {name} in paragraph {number} is that there are many words, but not too many of them, "
         "so that a few paragraphs make a chunk."
         for number in range(paragraphs)
     )

@@ -112,7 +112,7 @@ async def test_a_reindex_killed_again_and_again_ends_with_every_chunk_once(workp
                 chunks = indexer.progress.chunks if indexer.progress.rebuild == 2 else 0
                 await indexer.wait_for(
                     lambda progress, chunks=chunks: (
-                        (progress.rebuild == 2 and progress.chunks > chunks) or progress.position == position
+                        progress.rebuild == 2 and (progress.chunks > chunks or progress.position == position)
                     )
                 )
             os.kill(indexer.pid, signal.SIGKILL)
