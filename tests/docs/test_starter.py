@@ -85,6 +85,10 @@ def ask(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Ask]
     assert hub.stdout is not None
     try:
         address = json.loads(hub.stdout.readline())
+        # An ingest ends when all that was learnt before it can be found as well.
+        notes = tmp_path_factory.mktemp("notes")
+        (notes / "tea.md").write_text("# Tea\n\nTea is a drink.\n")
+        subprocess.run([executable, "ingest", notes, "--home", home], check=True, capture_output=True, timeout=300)
         token = (home / "owner.token").read_text().strip()
         with httpx.Client(base_url=address["url"], headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
 

@@ -11,8 +11,10 @@ import contextlib
 import os
 import shutil
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import qdrant_edge as qe
@@ -33,6 +35,8 @@ __all__ = ["Collection", "atomic_write", "sync_directory", "sync_tree", "unreada
 _SPEC = "spec.json"
 _CURRENT = "CURRENT"
 _UNFINISHED = "UNFINISHED"
+_KNOWN_IDS = 100_000
+"""String ids kept at hand, about 20 MB: reading one from its payload costs more than finding the point."""
 _INDEXED = "indexed-points"
 
 
@@ -45,6 +49,7 @@ class Collection:
         self.shard = shard
         self.generation = generation
         self.indexed_points = _read_indexed_points(path / generation)
+        self._known_ids: dict[int, str] = {}
 
     @classmethod
     def create(cls, root: Path, spec: CollectionSpec) -> Collection:
@@ -145,7 +150,22 @@ class Collection:
                 results = [self.shard.query(requests[0])]
             else:
                 results = self.shard.query_batch(qe.QueryBatchRequest(requests))
-        return [edge_requests.hits_of(hits, query.payload) for hits, query in zip(results, queries, strict=True)]
+            return [
+                edge_requests.hits_of(hits, query.payload, self._string_ids)
+                for hits, query in zip(results, queries, strict=True)
+            ]
+
+    def _string_ids(self, uuids: list[UUID]) -> list[str]:
+        """The string ids of points there are. A UUID stands for one string for ever, so what is known never ages."""
+        known = self._known_ids
+        unknown: list[Any] = [uuid for uuid in uuids if uuid.int not in known]
+        if unknown:
+            for record in self.shard.retrieve(unknown, with_payload=["id"], with_vector=False):
+                known[record.id.int] = (record.payload or {})["id"]  # type: ignore[union-attr]  # we make UUIDs only
+        named = [known[uuid.int] for uuid in uuids]
+        for key in list(islice(known, max(0, len(known) - _KNOWN_IDS))):  # the first to come are the first to go
+            del known[key]
+        return named
 
     def retrieve(self, uuids: list[Any], fields: list[str] | None, vectors: list[str]) -> RecordColumns:
         with _translated(self.spec.name):

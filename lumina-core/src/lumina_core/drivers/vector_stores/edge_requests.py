@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import qdrant_edge as qe
@@ -140,7 +141,7 @@ def edge_query(query: QueryColumns, spec: CollectionSpec) -> qe.QueryRequest:
         query=qe.Query.Nearest(vector, using=query.using),
         filter=edge_filter(query.filter),
         params=params,
-        with_payload=payload_selector(query.payload),
+        with_payload=payload_selector(query.payload) if query.payload != [] else False,
         with_vector=False,
     )
 
@@ -150,14 +151,17 @@ def payload_selector(fields: Sequence[str] | None) -> bool | list[str]:
     return True if fields is None else ["id", *fields]
 
 
-def hits_of(points: Sequence[qe.ScoredPoint], fields: Sequence[str] | None) -> Hits:
-    payloads = [point.payload or {} for point in points]
+def hits_of(
+    points: Sequence[qe.ScoredPoint], fields: Sequence[str] | None, string_ids: Callable[[list[UUID]], list[str]]
+) -> Hits:
+    """The hits; `string_ids` names them where no payload came along to say their names."""
     scores = [point.score for point in points]
+    if fields is not None and not fields:
+        return Hits(string_ids([point.id for point in points]), scores, None)  # type: ignore[misc]  # we make UUIDs only
+    payloads = [point.payload or {} for point in points]
     ids = [payload["id"] for payload in payloads]
     if fields is None:
         return Hits(ids, scores, payloads)
-    if not fields:
-        return Hits(ids, scores, None)
     return Hits(ids, scores, payloads if "id" in fields else [_without_id(payload) for payload in payloads])
 
 
