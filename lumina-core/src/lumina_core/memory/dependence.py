@@ -70,6 +70,9 @@ _PLEONASTIC = (
         re.I,
     ),
     re.compile(r"\bit (?:mean|feel) to\b", re.I),
+    re.compile(
+        r"\b(?:does|did|do|will|can|has|is) it (?:often |always |ever |usually )?(?:rain|snow|hail|get|thunder)", re.I
+    ),
     re.compile(r"\bis it (?:called|like) (?:when|if|to)\b", re.I),
     re.compile(r"\bis it (?:that|to|for)\b", re.I),
     re.compile(r"\bwhat (?:time|day|year|month|date) is it\b", re.I),
@@ -104,11 +107,21 @@ _DEMONSTRATIVE = re.compile(
 _DEICTIC_NOUNS = frozenset(
     "year week month century decade morning evening day season moment time weekend age world".split()
 )
+_NOUN_ENDS = re.compile(
+    rf"\s*(?:[?.!,;]|$)|\s+(?:{_BE}|do|does|did|has|have|had|can|could|will|would|in|on|at|by|for|from|to|of|about|and|or|"
+    r"with|after|before|during|end|begin|start|work|live|come|happen|made|called(?!\s+that))\b",
+    re.I,
+)
 _TIME_NOUNS = frozenset("year time day century decade period era war battle".split())
 _NOT_NOUNS = frozenset(
     """is are was were do does did has have had can could will would should the a an in on at of for to and or but mean
     happen happened work called important true possible so not by from with he she it they you we i people
     happens""".split()
+)
+_COPULA = re.compile(r"\W*(?:[Ii]s|[Ww]as|[Aa]re|[Ww]ere)\s+(?:[A-Z][\w.-]*\s+)+(?:really\s+|also\s+|ever\s+)?$")
+"""As in "Was Plato his teacher?", after which a possessive means somebody else."""
+_AUXILIARY = re.compile(
+    r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b", re.I
 )
 _ONE = re.compile(
     r"\b(?P<all>(?:which|the (?:other|first|second|last|oldest|newest|largest|biggest|same|latest)) ones?)\b", re.I
@@ -207,6 +220,8 @@ def _demonstrative(question: str) -> Dependence | None:
             continue  # a conjunction
         if _has_antecedent(question, match.start("word"), word, possessive=False):
             continue
+        if is_noun and not _NOUN_ENDS.match(question[match.end("noun") :]):
+            continue  # an adjective, or a noun that is explained by what follows
         end = match.end("noun") if is_noun and noun not in _TIME_NOUNS else match.end("word")
         if is_noun and noun in _TIME_NOUNS:
             end = match.end("noun")
@@ -249,13 +264,19 @@ def _has_antecedent(question: str, at: int, word: str, possessive: bool) -> bool
     content = [w for w in _CONTENT.findall(first) if w.lower() not in _GRAMMAR and w.lower() not in _PRONOUNS]
     opener = re.fullmatch(r"\W*", first) is not None and body_start == 0  # "And when did it …": no clause before
     crosses = bool(borders) and not opener
-    if proper_names(before) and (possessive or crosses):
+    copular = possessive and _COPULA.match(before) is not None and not crosses
+    if proper_names(before) and not copular and (possessive or crosses):
         return True
     if crosses and content:
         return True
+    body = _AUXILIARY.sub("", body)
     if possessive and word == "their":
         # "How do birds find their way": a plural subject in the same clause
-        subject = re.match(r"\s*(?:the\s+)?(?:\w+\s+)?(\w+s|people|children|men|women|scientists)\b", body)
+        subject = re.match(
+            r"\s*(?:the\s+)?(?:\w+\s+)?(\w+s|people|children|men|women|person|someone|anyone|everyone|"
+            r"student|child|parent|citizen)\b",
+            body,
+        )
         return subject is not None and subject[1].lower() not in _GRAMMAR
     if possessive:
         subject = re.match(r"\s*(?:the|a|an)\s+(\w+)", body)

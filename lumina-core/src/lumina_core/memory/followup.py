@@ -99,6 +99,8 @@ def _choose(mentions: Sequence[Mention], dependence: Dependence) -> Mention | No
 def _fit(kinds: frozenset[Kind], wanted: frozenset[Kind]) -> float:
     if Kind.PLURAL in wanted and wanted != frozenset(Kind) and not kinds & {Kind.PLURAL, Kind.PERSON}:
         return 0.6  # "they" of a place or a thing: its people
+    if wanted & {Kind.THING, Kind.PLACE} and Kind.THING in kinds:
+        return 1.0
     if kinds <= wanted | _SAME_AS.get(next(iter(wanted)), frozenset()):
         return 1.0
     return 0.75
@@ -156,12 +158,19 @@ def _replace_name(stem: str, name: str, last: PastTurn) -> str | None:
     for title in last.titles:
         at = stem.casefold().find(title.casefold())
         if at >= 0:
-            return stem[:at] + name + stem[at + len(title) :]
+            return _exchange(stem, at, len(title), name)
     names = proper_names(stem)
     if not names:
         return None
     at = stem.rfind(names[-1])
-    return stem[:at] + name + stem[at + len(names[-1]) :]
+    return _exchange(stem, at, len(names[-1]), name)
+
+
+def _exchange(stem: str, at: int, length: int, name: str) -> str:
+    before = stem[:at]
+    if re.match(r"the\s", name, re.I):
+        before = re.sub(r"\bthe\s+$", "", before, flags=re.I)
+    return before + name + stem[at + length :]
 
 
 def _capital(text: str) -> str:

@@ -131,7 +131,7 @@ def _of_turn(turn: PastTurn) -> list[tuple[str, float, frozenset[Kind]]]:
         found.append((title, weight, _kinds(title, turn, asks_for_person)))
     covered = [title.casefold() for title in titles]
     for rank, name in enumerate(asked):
-        weight = 2.4 - 0.15 * rank
+        weight = 2.0 - 0.15 * rank
         if any(name.casefold() in title for title in covered):
             continue  # the title is its full form
         found.append((name, weight, _kinds(name, turn, asks_for_person)))
