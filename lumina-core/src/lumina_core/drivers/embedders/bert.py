@@ -246,7 +246,7 @@ class _Builder:
         return self._constant(name, self._weights[name])
 
     def _constant(self, name: str, value: NDArray[Any]) -> str:
-        self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self._initializers.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
     def _op(

