@@ -7,7 +7,7 @@ import re
 
 from lumina_core.ingest.wikimarkup.opaque import LINE_BREAK
 
-__all__ = ["clean_inline", "tidy"]
+__all__ = ["clean_inline", "remove_leftovers", "tidy"]
 
 _TAG_NAMES = (
     "abbr|b|bdi|bdo|big|blockquote|body|br|caption|center|cite|code|col|colgroup|data|dd|del|dfn|div|dl|dt|em|embed|"
@@ -108,3 +108,22 @@ def tidy(text: str) -> str:
     text = _SPACED_DOTS.sub("...", text)
     text = _SPACES.sub(" ", text)
     return _BEFORE_PUNCTUATION.sub("", text)
+
+
+_LEFTOVERS = re.compile(
+    rf"\[{{2,}}|\]{{2,}}|\{{{{2,}}|\}}{{2,}}|\{{\||\|\}}|'{{2,}}|</?(?:{_TAG_NAMES})(?![a-z])[^<>]{{0,200}}>?|<!--|-->"
+    r"|&(?:nbsp|lt|gt|amp|quot|ndash|mdash|thinsp|#\d{1,7}|#x[0-9a-f]{1,6});"
+    r"|\b(?:style|class|align|valign|bgcolor|colspan|rowspan|scope|width)\s*=\s*(?:\"[^\"\n]{0,300}\"|'[^'\n]{0,300}'|\w+)",
+    re.IGNORECASE,
+)
+_SIGNS = re.compile(r"[\[\]{}<>'|&]|\b(?:style|class)\s*=")
+
+
+def remove_leftovers(text: str) -> str:
+    """The last word: drop what still looks like markup, as it does where broken wikitext left halves that met."""
+    for _ in range(8):
+        cleaned = _LEFTOVERS.sub("", text)
+        if cleaned == text:
+            return text
+        text = cleaned
+    return _SIGNS.sub("", text)

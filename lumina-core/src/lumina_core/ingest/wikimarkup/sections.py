@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from lumina_core.ingest.blocks import Block
+from lumina_core.ingest.wikimarkup.inline import remove_leftovers
 from lumina_core.ingest.wikimarkup.opaque import LINE_BREAK, expose
 
 __all__ = ["read_blocks", "without_citations"]
@@ -76,9 +77,12 @@ def read_blocks(text: str) -> list[Block]:
 
 
 def _paragraph(pieces: Iterable[str]) -> str:
-    text = expose(_BARS.sub(" ", "".join(pieces)) if any("|" in piece for piece in pieces) else "".join(pieces))
+    text = "".join(pieces)
+    if "|" in text:
+        text = _BARS.sub(" ", text)
+    text = expose(remove_leftovers(text))
     lines = (" ".join(line.split()).strip(" ·•") for line in text.replace(LINE_BREAK, "\n").split("\n"))
-    return "\n".join(_EQUALS.sub("", line) for line in lines if _WORDS.search(line))
+    return "\n".join(_EQUALS.sub("", line).strip() for line in lines if _WORDS.search(line))
 
 
 def without_citations(blocks: list[Block]) -> list[Block]:
