@@ -181,6 +181,15 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         core.DependencyDown,
         ProblemType("dependency-down", 503, "A part does not answer", "Something Lumina calls is not there now."),
     ),
+    (
+        core.CoreError,
+        ProblemType(
+            "operation-failed",
+            500,
+            "It could not be done",
+            "Something on this machine stood in the way; the detail says what. Nothing acknowledged was lost.",
+        ),
+    ),
 )
 
 PROBLEM_TYPES: tuple[ProblemType, ...] = (_MALFORMED, *(problem for _, problem in _TYPES), _OTHER, _INTERNAL)

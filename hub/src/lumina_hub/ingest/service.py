@@ -114,6 +114,9 @@ class IngestService:
         if not job.state.is_final and job.task is not None:
             job.is_cancelled = True
             await self._halt(job)
+            if not job.state.is_final:  # its task had not begun
+                self._finish(job, JobState.CANCELLED)
+                await self._keep(job)
         return self._shown(job)
 
     async def close(self) -> None:
