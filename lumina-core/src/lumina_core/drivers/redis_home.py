@@ -40,6 +40,9 @@ _DAMAGED: Final = (
     "Unrecoverable error reading the append only file",
     "Short read or OOM loading DB",
     "Wrong signature trying to load DB",
+    "Wrong RDB checksum",
+    "RDB CRC error",
+    "RDB ERROR DETECTED",
 )
 _TOO_NEW: Final = "Can't handle RDB format version"
 _FULL: Final = ("No space left on device", "Disk quota exceeded")

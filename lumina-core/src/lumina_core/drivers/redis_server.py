@@ -175,16 +175,18 @@ class RedisServer:
         self._enter(RedisState.STOPPED)
 
     async def _start_readable(self) -> None:
-        """Start, and once more on the snapshot if the append-only file turns out to be damaged."""
-        try:
-            await self._start_process()
-        except RedisDown:
-            failure = self._home.read_failure(self._log_start)
-            if not failure.damaged or failure.too_new or failure.disk_full:
-                raise
+        """Start; on the snapshot if the append-only file is damaged, and empty if that is damaged too."""
+        for _ in range(2):
+            try:
+                await self._start_process()
+                return
+            except RedisDown:
+                failure = self._home.read_failure(self._log_start)
+                if not failure.damaged:
+                    raise
             aside = self._home.set_aside()
             log.error("redis_data_damaged", moved_to=str(aside), said=failure.last_line)
-            await self._start_process()
+        await self._start_process()
 
     async def _start_process(self) -> None:
         self._log_start = self._home.open_log()
