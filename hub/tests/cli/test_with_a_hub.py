@@ -46,8 +46,10 @@ def run(environment: dict[str, str], home: Path) -> Lumina:
 
 
 @pytest.fixture(scope="module")
-def running(environment: dict[str, str], home: Path) -> Iterator[dict[str, Any]]:
-    """A hub that serves the module's home; what it said of itself when it was ready."""
+def running(
+    environment: dict[str, str], home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
+    """A hub that serves the module's home and knows two villages; what it said of itself when it was ready."""
     hub = subprocess.Popen(
         [LUMINA, "up", "--json", "--port", "0", "--home", home],
         env=environment,
@@ -57,7 +59,11 @@ def running(environment: dict[str, str], home: Path) -> Iterator[dict[str, Any]]
     )
     assert hub.stdout is not None
     try:
-        yield json.loads(hub.stdout.readline())
+        said = json.loads(hub.stdout.readline())
+        villages = dump(tmp_path_factory.mktemp("source") / "villages.xml", 2)
+        ingest = [str(LUMINA), "ingest", str(villages), "--home", str(home)]
+        subprocess.run(ingest, env=environment, capture_output=True, timeout=_BOUND_S, check=True)
+        yield said
     finally:
         hub.terminate()
         hub.communicate(timeout=_BOUND_S)
@@ -81,20 +87,23 @@ def children_of(pid: int) -> list[psutil.Process]:
 
 
 def test_a_question_is_answered_without_a_hub(run: Lumina, tmp_path: Path) -> None:
-    result = run("ask", "What is Lumina?", "--json", at=tmp_path / "home")
+    run("ingest", dump(tmp_path / "villages.xml", 3), at=tmp_path / "home")
+
+    result = run("ask", "How many wells has Village 3?", "--json", at=tmp_path / "home")
 
     answer = json.loads(result.stdout)
     assert result.returncode == 0
-    assert "knowledge base" in answer["answer"]
-    assert answer["citations"]
+    assert "It has 3 wells" in answer["answer"]
+    assert answer["citations"][0]["title"] == "Village 3"
     assert not (tmp_path / "home" / "hub.json").exists()
 
 
 def test_a_question_is_answered_by_the_running_hub(run: Lumina, running: dict[str, Any]) -> None:
-    result = run("ask", "What is Lumina?")
+    result = run("ask", "How many wells has Village 2?")
 
     assert result.returncode == 0
-    assert "[1]" in result.stdout
+    assert "It has 2 wells" in result.stdout
+    assert "[1] Village 2" in result.stdout
     assert "confidence" in result.stdout
     assert result.stderr == ""
 
