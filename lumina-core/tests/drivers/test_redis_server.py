@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -342,22 +343,22 @@ async def test_a_full_disk_is_storage_full_for_callers_and_passes(
     client = server.client()
     await client.set("kept", "yes")
     client.connection_pool._patience_s = 0.0
-    starting = server._start_readable
+    write_config = RedisHome.write_config
     refuse = True
 
-    async def start_readable() -> None:
+    def write_config_if_there_is_room(home: RedisHome) -> Path:
         if refuse:
-            raise StorageFull("no room")
-        await starting()
+            raise OSError(errno.ENOSPC, "no room")
+        return write_config(home)
 
-    monkeypatch.setattr(server, "_start_readable", start_readable)
+    monkeypatch.setattr(RedisHome, "write_config", write_config_if_there_is_room)
     with server._home.log_file.open("a") as log:  # what Redis logs before it gives up
         log.write("# Error writing to the AOF file: No space left on device\n")
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
     await states.wait_for(RedisState.FULL)
 
-    with pytest.raises(StorageFull, match="disk is full"):
+    with pytest.raises(StorageFull, match="is full"):
         await client.get("kept")
     refuse = False
     await states.wait_for(RedisState.READY)

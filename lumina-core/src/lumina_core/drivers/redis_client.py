@@ -34,8 +34,8 @@ def connect_redis(
     """Make a client; it connects when first used, and again whenever the server has been away.
 
     A command that was sent and got no reply is never sent again, for Redis may have carried it out: it raises
-    `RedisDown` and the caller decides. Before anything is sent, the client waits up to `patience_s` for the server to be
-    there and loaded.
+    `RedisDown` and the caller decides. Before anything is sent, the client waits up to `patience_s` for the server to
+    be there and loaded.
 
     Args:
         url: `unix://…`, `redis://…` or `rediss://…`.

@@ -45,6 +45,7 @@ _DAMAGED: Final = (
     "RDB ERROR DETECTED",
 )
 _TOO_NEW: Final = "Can't handle RDB format version"
+_FULL_BYTES: Final = 64 << 10
 _FULL: Final = ("No space left on device", "Disk quota exceeded")
 
 
@@ -164,6 +165,9 @@ class RedisHome:
             snapshot.rename(aside / "dump.rdb")
         return aside
 
+    def is_full(self) -> bool:
+        return shutil.disk_usage(self.directory).free < _FULL_BYTES
+
     def open_log(self) -> int:
         """Make sure there is a log, moving a large one to `redis.log.1`; give its size in bytes."""
         with suppress(FileNotFoundError):
@@ -181,9 +185,8 @@ class RedisHome:
                 said = file.read().decode("utf-8", "replace")
         except OSError:
             said = ""
-        free = shutil.disk_usage(self.directory).free
         return Failure(
-            disk_full=any(text in said for text in _FULL) or free < 4096,
+            disk_full=any(text in said for text in _FULL) or self.is_full(),
             damaged=any(text in said for text in _DAMAGED),
             too_new=_TOO_NEW in said,
             last_line=next((line.strip() for line in reversed(said.split("\n")) if line.strip()), ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -127,10 +128,8 @@ class RedisServer:
         try:
             home.check_format(binary)
             await server._start_readable()
-        except BaseException as error:
+        except BaseException:
             await server.stop()
-            if isinstance(error, OSError):
-                raise RedisDown(f"Redis does not start: {error}", hint="Look at redis.log.") from error
             raise
         server._enter(RedisState.READY)
         server._supervisor = asyncio.create_task(server._supervise(), name="redis-supervisor")
@@ -189,12 +188,24 @@ class RedisServer:
         await self._start_process()
 
     async def _start_process(self) -> None:
-        self._log_start = self._home.open_log()
-        config = self._home.write_config()
+        try:
+            self._log_start = self._home.open_log()
+            config = self._home.write_config()
+            self._process = await self._spawn(config)
+            self._home.note_holder(self._process.pid)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._full() from error
+            raise RedisDown(
+                f"Redis does not start: {error}", hint=f"Check that {str(self._home.directory)!r} can be written."
+            ) from error
+        await self._wait_until_ready(self._process)
+
+    async def _spawn(self, config: Path) -> asyncio.subprocess.Process:
         with suppress(FileNotFoundError):
             self._home.socket.unlink()
         with self._home.log_file.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", "-c", _LAUNCHER),
                 *(str(os.getpid()), str(self._binary.path), str(config)),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -204,8 +215,6 @@ class RedisServer:
                 env={"LC_ALL": "C"},
                 cwd=self._home.directory,
             )
-        self._home.note_holder(self._process.pid)
-        await self._wait_until_ready(self._process)
 
     async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:
         """Loading may take as long as it takes; a process that ended is a failure."""
@@ -225,16 +234,19 @@ class RedisServer:
     def _failure(self, code: int | None) -> CoreError:
         failure = self._home.read_failure(self._log_start)
         if failure.disk_full:
-            return StorageFull(
-                f"Redis cannot write: the disk under {str(self._home.directory)!r} is full",
-                hint="Free some space; Redis comes back by itself.",
-            )
+            return self._full()
         if failure.too_new:
             return InvalidInput(
                 f"{str(self._home.directory)!r} was written by a newer Redis than {self.version}: {failure.last_line}",
                 hint="Put that newer redis-server or valkey-server on PATH, or move the folder aside to start empty.",
             )
         return RedisDown(f"Redis ended with {code}: {failure.last_line}", hint=f"Look at {str(self._home.log_file)!r}.")
+
+    def _full(self) -> StorageFull:
+        return StorageFull(
+            f"Redis cannot write: the disk under {str(self._home.directory)!r} is full",
+            hint="Free some space; Redis comes back by itself.",
+        )
 
     async def _supervise(self) -> None:
         loop = asyncio.get_running_loop()
@@ -254,7 +266,7 @@ class RedisServer:
                 try:
                     await self._start_readable()
                     break
-                except (CoreError, OSError) as error:
+                except CoreError as error:
                     log.error("redis_restart_failed", reason=str(error), next_try_s=backoff_s)
                     self._enter(RedisState.FULL if isinstance(error, StorageFull) else RedisState.RESTARTING)
             log.info("redis_restarted", pid=self._process.pid)
@@ -276,10 +288,8 @@ class RedisServer:
             await process.wait()
 
     def _diagnose(self) -> CoreError | None:
-        if self._state is RedisState.FULL:
-            return StorageFull(
-                "Redis is down because the disk is full", hint="Free some space; Redis comes back by itself."
-            )
+        if self._state is RedisState.FULL or self._home.is_full():
+            return self._full()
         if self._stopping:
             return RedisDown("Redis was stopped", hint="Start Lumina again.")
         return None
