@@ -22,7 +22,7 @@ from lumina_core.drivers.embedder import Embedder, Vectors
 from lumina_core.drivers.vector_store import Filter, Query, Record, VectorStore
 from lumina_core.retrieval.encoding import unpack_terms
 from lumina_core.retrieval.hits import Hit, QuerySignals, SearchResult, SentenceScore
-from lumina_core.retrieval.scoring import Weights, contributions, match_sentences
+from lumina_core.retrieval.scoring import Weights, contributions, match_sentences, opening
 from lumina_core.retrieval.terms import QuestionTerms, TermStatistics
 from lumina_core.text.analysis import bm25_query, term_id, terms
 
@@ -86,7 +86,7 @@ class Searcher:
         question, vector = await asyncio.gather(self._statistics.of(query), embedding)
         started = _lap(took, "question", started)
 
-        scores = await self._first_stage(query, vector, question, filter, max(limit, self._depth.first))
+        scores = await self._first_stage(query, vector, filter, max(limit, self._depth.first))
         started = _lap(took, "candidates", started)
 
         ranked = sorted(scores, key=lambda key: (-self._first_score(scores[key]), key))
@@ -97,9 +97,7 @@ class Searcher:
         _lap(took, "sentences", started)
         return SearchResult(query, tuple(hits[:limit]), _signals(question, scores, hits), took)
 
-    async def _first_stage(
-        self, query: str, vector: Vectors, question: QuestionTerms, filter: Filter | None, depth: int
-    ) -> dict[str, _Stage1]:
+    async def _first_stage(self, query: str, vector: Vectors, filter: Filter | None, depth: int) -> dict[str, _Stage1]:
         sparse = bm25_query(query)
         found = await self._store.query(
             _COLLECTION,
@@ -122,10 +120,9 @@ class Searcher:
             ],
         )
         for name, hits in zip(("dense", "sentence", "bm25"), everything, strict=True):
-            scale = question.total_idf if name == "bm25" else 1.0
             for hit in hits:
                 if hit.id in scores:
-                    setattr(scores[hit.id], name, hit.score / scale)
+                    setattr(scores[hit.id], name, hit.score)
         return scores
 
     def _first_score(self, stage1: _Stage1) -> float:
@@ -148,15 +145,17 @@ class Searcher:
         weights, payload = self._weights, record.payload
         assert record.sentences is not None  # noqa: S101  asked for above
         dense: NDArray[np.float32] = record.sentences @ vector
-        title_ids = [term_id(term) for term in terms(f"{payload['title']} {payload['section']}")]
-        match = match_sentences(question, unpack_terms(payload["terms"]), payload["term_counts"], title_ids)
+        title = [term_id(term) for term in terms(payload["title"])]
+        heading = [term_id(term) for term in terms(payload["section"])]
+        match = match_sentences(question, unpack_terms(payload["terms"]), payload["term_counts"], title + heading)
         joint = dense + weights.sentence_lexical * match.lexical + weights.sentence_pairs * match.pairs
         parts = contributions(
             weights,
             dense=stage1.dense,
-            lexical=match.chunk,
+            lexical_nats=match.chunk * question.total_idf,
             sentence=float(dense.max()),
             joint=float(joint.max()),
+            opening=opening(question, title, payload["start"]),
             pagerank=float(payload["pagerank"]),
         )
         spans = payload["sents"]
