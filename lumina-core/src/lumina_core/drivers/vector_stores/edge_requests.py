@@ -30,6 +30,7 @@ HNSW_EF_CONSTRUCT = 128
 HNSW_EF_SEARCH = 128
 OVERSAMPLING = 2.0
 _FULL_SCAN_KB = 10_000
+_SEARCH_THREADS = 2
 
 
 def edge_config(spec: CollectionSpec) -> qe.EdgeConfig:
@@ -56,7 +57,9 @@ def edge_config(spec: CollectionSpec) -> qe.EdgeConfig:
             distance=qe.Distance.Cosine,
             datatype=qe.VectorStorageDatatype.Float16,
             multivector_config=qe.MultiVectorConfig(qe.MultiVectorComparator.MaxSim),
-            hnsw_config=qe.HnswIndexConfig(m=0, ef_construct=16, full_scan_threshold=_FULL_SCAN_KB),
+            hnsw_config=qe.HnswIndexConfig(
+                m=0, ef_construct=16, full_scan_threshold=_FULL_SCAN_KB, max_indexing_threads=1
+            ),
             memory=qe.Memory.Cold,
         )
     sparse = (
@@ -66,6 +69,7 @@ def edge_config(spec: CollectionSpec) -> qe.EdgeConfig:
         vectors=vectors,
         sparse_vectors=sparse,
         payload_memory=qe.Memory.Cold,
+        max_search_threads=_SEARCH_THREADS,
         wal_enabled=True,
         optimizers=qe.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1000),
     )
