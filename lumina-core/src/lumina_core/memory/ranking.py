@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,17 +173,12 @@ class TurnRanker:
         return total
 
     def _count_terms(self) -> None:
-        """Term frequencies, document frequencies over single turns, and lengths with neighbours."""
-        self._frequency: dict[str, Scores] = {}
+        """Terms of each turn, and the lengths BM25 divides by: of the turns with their neighbours, names aside."""
+        self._counts = [_term_counts(turn.text) for turn in self._turns]
         n = len(self._turns)
-        lengths = np.zeros(n)
-        for index, turn in enumerate(self._turns):
-            counts = Counter(term for term in terms(turn.text) if term not in self._names)
-            lengths[index] = counts.total()
-            for term, count in counts.items():
-                if term not in self._frequency:
-                    self._frequency[term] = np.zeros(n)
-                self._frequency[term][index] = count
+        lengths = np.array(
+            [counts.total() - sum(counts[name] for name in self._names) for counts in self._counts], dtype=np.float64
+        )
         settings = self._settings
         wide = self._with_neighbours(lengths, settings.lexical_before, settings.lexical_after)
         mean = float(wide.mean()) if n else 0.0
@@ -194,11 +190,11 @@ class TurnRanker:
         n = len(self._turns)
         score, matched, total = np.zeros(n), np.zeros(n), 0.0
         for term in sorted({term for term in terms(question) if term not in self._names}):
-            own = self._frequency.get(term)
-            holding = 0 if own is None else int(np.count_nonzero(own))
+            own = np.array([counts[term] for counts in self._counts], dtype=np.float64)
+            holding = int(np.count_nonzero(own))
             idf = float(np.log1p((n - holding + 0.5) / (holding + 0.5)))
             total += idf
-            if own is None:
+            if not holding:
                 continue
             frequency = self._with_neighbours(own, settings.lexical_before, settings.lexical_after)
             score += idf * frequency * (settings.k1 + 1.0) / (frequency + self._norm)
@@ -212,6 +208,12 @@ class TurnRanker:
             return None
         days = [datetime.fromtimestamp(turn.ts, UTC) for turn in self._turns]
         return np.array([max(date.fit(day) for date in asked) for day in days])
+
+
+@lru_cache(maxsize=4096)
+def _term_counts(text: str) -> Counter[str]:
+    """Kept between questions: the same past is ranked again and again. Not to be changed."""
+    return Counter(terms(text))
 
 
 @dataclass(frozen=True, slots=True)

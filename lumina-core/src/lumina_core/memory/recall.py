@@ -24,22 +24,23 @@ RECALL_MAX_DAYS = 14.0
 
 _DAY_S = 86_400.0
 _FIELDS = ("id", "session", "ts", "user", "text", "confidence")
-_PAGE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class RecallSettings:
     """`top_k` turns of the last `max_days` days are recalled, at most.
 
-    Up to `whole` turns in that time are all ranked; of more, the sessions of the `candidates` best by vector and of as
-    many by terms, until `whole` turns are together. A turn is recalled only where its cosine reaches `min_cosine` or
-    `min_matched` of the question's term weight is found in it or next to it: a ranking alone always has a first place.
+    Up to `whole` turns in that time are all ranked; of more, the `candidates` best by vector, as many by terms, and
+    the `sessions` these are from, up to `whole` turns of them. A turn is recalled only where its cosine reaches
+    `min_cosine` or `min_matched` of the question's term weight is found in it or next to it: a ranking alone always has
+    a first place.
     """
 
     top_k: int = RECALL_TOP_K
     max_days: float = RECALL_MAX_DAYS
     whole: int = 512
     candidates: int = 64
+    sessions: int = 24
     min_cosine: float = 0.35
     min_matched: float = 0.6
     ranking: RankingSettings = field(default_factory=RankingSettings)
@@ -120,9 +121,8 @@ class TurnRecall:
 
     async def _candidates(self, question: str, vector: NDArray[np.float32], since: Filter) -> list[Record]:
         settings = self._settings
-        if await self._store.count(CHAT_LONG, since) <= settings.whole:
-            ids = await self._ids(since, settings.whole)
-        else:
+        ids = await self._ids(since, settings.whole + 1)
+        if len(ids) > settings.whole:
             dense, lexical = await self._store.query(
                 CHAT_LONG,
                 [
@@ -130,28 +130,14 @@ class TurnRecall:
                     Query("bm25", bm25_query(question), settings.candidates, since, payload=("session",)),
                 ],
             )
-            ids = []
-            for session in _sessions_of(dense, lexical):
-                if len(ids) >= settings.whole:
-                    break
-                of_session = Filter(must=(*since.must, Match("session", (session,))))
-                ids += await self._ids(of_session, settings.whole - len(ids))
-            known = set(ids)
-            ids += [hit.id for hit in (*dense, *lexical) if hit.id not in known]
-            ids = list(dict.fromkeys(ids))
+            sessions = tuple(_sessions_of(dense, lexical)[: settings.sessions])
+            ids = await self._ids(Filter(must=(*since.must, Match("session", sessions))), settings.whole)
+            ids = list(dict.fromkeys([hit.id for hit in (*dense, *lexical)] + ids))
         return await self._store.retrieve(CHAT_LONG, ids, payload=_FIELDS, vectors=("dense",)) if ids else []
 
     async def _ids(self, wanted: Filter, limit: int) -> list[str]:
-        ids: list[str] = []
-        after: str | None = None
-        while len(ids) < limit:
-            page, after = await self._store.scroll(
-                CHAT_LONG, filter=wanted, limit=min(_PAGE, limit - len(ids)), after=after, payload=("id",)
-            )
-            ids += [record.id for record in page]
-            if after is None:
-                break
-        return ids
+        page, _ = await self._store.scroll(CHAT_LONG, filter=wanted, limit=limit, payload=("id",))
+        return [record.id for record in page]
 
     def _rank(self, question: str, vector: NDArray[np.float32], records: Sequence[Record]) -> list[Ranked]:
         turns = [
