@@ -94,6 +94,13 @@ def test_listening_beyond_loopback_needs_tls_or_a_proxy(home: Path, tmp_path: Pa
     assert load_settings({"home": home, "host": host, "tls_cert": certificate, "tls_key": key}, {}).host == host
 
 
+def test_an_embedder_elsewhere_must_say_where_and_which(home: Path) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings({"home": home}, {"LUMINA_EMBEDDER": "ollama"})
+
+    assert [finding.name for finding in caught.value.findings] == ["embedder_url", "embedder_model"]
+
+
 def test_half_of_a_certificate_is_refused(home: Path, tmp_path: Path) -> None:
     certificate = tmp_path / "cert.pem"
     certificate.touch()

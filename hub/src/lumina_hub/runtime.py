@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 
 from lumina_core.errors import DependencyDown
-from lumina_core.graph.layout import LogPosition
 from lumina_core.indexing.indexer import Indexer
 from lumina_core.indexing.progress import IndexerState
 from lumina_core.memory.compressor import PadCompressor
@@ -36,13 +35,12 @@ from lumina_hub.metrics.registry import Metrics
 from lumina_hub.reindex.service import ReindexService
 from lumina_hub.search.service import SearchService
 from lumina_hub.settings import Settings
-from lumina_hub.starter import learn_starter
+from lumina_hub.starter import FirstKnowledge, learn_starter
 from lumina_hub.status.backlog import count_pending
 from lumina_hub.status.service import StatusService
 
 __all__ = ["Runtime", "open_runtime"]
 
-_STARTER_PATIENCE_S = 60.0
 _QUERY_THREADS = 2
 _PAD_MARGIN_S = 30.0
 _log = structlog.get_logger(__name__)
@@ -89,13 +87,15 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
         reader = read_source(parts.graph, parts.worker_settings.catalogue)
         ingest = IngestService(parts.graph, indexer, JobStore(parts.redis), reader, metrics)
         stack.push_async_callback(ingest.close)
+        first = FirstKnowledge(indexer, starter)
+        stack.push_async_callback(first.close)
         search = SearchService(
             Searcher(parts.store, parts.embedder, executor=threads),
             metrics,
             max_chars=settings.max_question_chars,
             note_search=indexer.note_search,
+            until_ready=first.wait,
         )
-        await _until_searchable(indexer, starter)
         await ingest.resume()
         metrics.up_since.set(time.time())
         metrics.index_pending.set_function(lambda: count_pending(parts.graph.catalogue, indexer.progress.position))
@@ -106,7 +106,7 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
             memory=memory,
             chat=ChatService(memory, search, answerer, metrics, threads, gap_threshold=settings.gap_threshold),
             graph=GraphService(parts.graph, on_change=indexer.poke),
-            health=HealthService(_checks(parts, indexer)),
+            health=HealthService(_checks(parts, indexer, first)),
             ingest=ingest,
             reindex=ReindexService(indexer, parts.graph, parts.worker_settings.cursor),
             search=search,
@@ -164,18 +164,7 @@ async def _indexer(parts: Foundations, memory: ChatMemory, settings: Settings) -
         await indexer.stop()
 
 
-async def _until_searchable(indexer: Indexer, position: LogPosition | None) -> None:
-    """Wait on the first start, so that the first question finds what Lumina says of itself."""
-    if position is None:
-        return
-    try:
-        async with asyncio.timeout(_STARTER_PATIENCE_S):
-            await indexer.wait_until(position)
-    except (TimeoutError, DependencyDown) as error:
-        _log.warning("starter_not_indexed_yet", error=str(error) or "it takes long")
-
-
-def _checks(parts: Foundations, indexer: Indexer) -> dict[str, Check]:
+def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge) -> dict[str, Check]:
     async def redis() -> None:
         await parts.redis.ping()
 
@@ -187,4 +176,8 @@ def _checks(parts: Foundations, indexer: Indexer) -> dict[str, Check]:
         if progress.state in (IndexerState.CRASHED, IndexerState.STOPPED):
             raise DependencyDown(progress.error or "the indexer does not run")
 
-    return {"redis": redis, "vector_store": vector_store, "indexer": following}
+    async def first_knowledge() -> None:
+        if not first.is_there:
+            raise DependencyDown("Lumina's own documentation is being indexed")
+
+    return {"starter": first_knowledge, "redis": redis, "vector_store": vector_store, "indexer": following}

@@ -18,6 +18,7 @@ __all__ = ["PREFIX", "SETTINGS_FILE", "load_settings"]
 PREFIX = "LUMINA_"
 SETTINGS_FILE = "lumina.yml"
 _NOT_OURS = ("LUMINA_TEST_", "LUMINA_SOAK", "LUMINA_BENCH_", "LUMINA_DEBUG")  # for tests and for finding mistakes
+_REMOTE_EMBEDDERS = frozenset({"ollama", "openai"})
 _NOT_IN_FILE = frozenset({"home"})
 
 _Found = tuple[str, ValueSource, object]  # setting, where it stands, raw value
@@ -133,6 +134,11 @@ def _combinations(settings: Settings) -> Iterator[SettingFinding]:
         path: Path | None = getattr(settings, name)
         if path is not None and not path.is_file():
             yield SettingFinding(name, settings.source_of(name).source.value, f"no file at {path}", "Check the path.")
+    if settings.embedder in _REMOTE_EMBEDDERS:
+        for name in ("embedder_url", "embedder_model"):
+            if getattr(settings, name) is None:
+                message = f"the embedder {settings.embedder!r} needs it, and it is unset"
+                yield SettingFinding(name, "together", message, Settings.model_fields[name].description or "")
     if not is_loopback(settings.host) and not all(tls) and not settings.behind_proxy:
         yield SettingFinding(
             "host",

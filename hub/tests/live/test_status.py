@@ -27,6 +27,7 @@ async def test_the_status_names_every_part(hub: Hub) -> None:
 
 
 async def test_a_hub_with_all_its_parts_is_ready(hub: Hub) -> None:
+    await hub.client.post("/api/v1/search", json={"query": "Lumina"})  # waits for the first knowledge
     for path in ("/readyz", "/healthz"):
         response = await hub.client.get(path)
         assert response.status_code == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from lumina_core.drivers.vector_store import Filter
 from lumina_core.retrieval.hits import SearchResult
@@ -17,15 +17,23 @@ __all__ = ["SearchService"]
 
 
 class SearchService:
-    """Measured search. `note_search` is told of each one as it begins, so that background work can give way."""
+    """Measured search. `note_search` is told of each one as it begins, so that background work can give way;
+    `until_ready` may hold it back."""
 
     def __init__(
-        self, searcher: Searcher, metrics: Metrics, *, max_chars: int, note_search: Callable[[], None]
+        self,
+        searcher: Searcher,
+        metrics: Metrics,
+        *,
+        max_chars: int,
+        note_search: Callable[[], None],
+        until_ready: Callable[[], Awaitable[None]],
     ) -> None:
         self._searcher = searcher
         self._metrics = metrics
         self._max_chars = max_chars
         self._note_search = note_search
+        self._until_ready = until_ready
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         """Raises `QuestionTooLong`, and what `find` raises."""
@@ -40,6 +48,7 @@ class SearchService:
 
     async def find(self, query: str, *, limit: int = 10, filter: Filter | None = None) -> SearchResult:
         """Raises `VectorStoreDown` and `EmbedderDown`."""
+        await self._until_ready()
         self._note_search()
         began_s = time.perf_counter()
         result = await self._searcher.search(query, limit=limit, filter=filter)
