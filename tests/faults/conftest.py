@@ -109,6 +109,13 @@ class Hub:
             time.sleep(0.02)
         return answer
 
+    def until_ready(self) -> None:
+        """Ask until it says that questions can be answered."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.client.get("/readyz").status_code != 200:
+            assert time.monotonic() < deadline, "the hub does not become ready"
+            time.sleep(0.02)
+
     def ingest(self, source: Path, *, kind: str | None = None) -> Any:
         """Ingest to the end and return the job."""
         job = self.post("/ingest", {"source": str(source), "kind": kind})

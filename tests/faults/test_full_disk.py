@@ -27,11 +27,11 @@ def test_an_ingest_that_fills_the_disk_fails_clearly_and_succeeds_once_there_is_
     hub.start()
     small = hub.ingest(notes(["Aarau"], folder="small"))
     assert small["state"] == "done", small
-    fill(disk / "ballast", leaving_bytes=64 * 1024)
-    names = [f"Dorf{number}" for number in range(20)]
+    fill(disk / "ballast", leaving_bytes=32 * 1024)
+    names = [f"Dorf{number}" for number in range(10)]
     folder = notes(names)
     for file in folder.iterdir():
-        file.write_text(file.read_text() + "\nThey also sell" + " wool" * 1600 + ".\n")
+        file.write_text(file.read_text() + "\nThey also sell" + " wool" * 800 + ".\n")
 
     failed = hub.ingest(folder)
     answer = hub.client.post("/api/v1/search", json={"query": "Who built the church of Aarau?"})

@@ -22,7 +22,7 @@ def test_redis_killed_amid_questions_loses_no_turn_and_is_back_by_itself(hub, no
         asking[4].result()
         hub.child("redis-server").kill()
         responses = [each.result() for each in asking]
-    hub.until("/status", lambda status: status["redis"]["state"] == "up")
+    hub.until_ready()
     after = ask(99)
 
     acknowledged = [response.json()["id"] for response in responses if response.is_success]
