@@ -159,3 +159,12 @@ def test_words_for_confidence_rise_with_it() -> None:
         "likely right",
         "very likely right",
     ]
+
+
+def test_a_question_that_is_far_too_long_is_refused_before_it_is_sent(hub: Any) -> None:
+    piped, given = hub.run("ask", text="x" * 1_000_000), hub.run("ask", "x" * 20_000)
+
+    for refused in (piped, given):
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "the limit is 8,000" in refused.stderr
+    assert hub.asked == []

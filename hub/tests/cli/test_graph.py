@@ -137,3 +137,12 @@ def test_an_unknown_id_is_a_failure_in_the_hubs_words(hub: Any) -> None:
     result = hub.run("graph", "show", ALABAMA["id"])
 
     assert (result.exit_code, result.stderr) == (1, "lumina: There is no such article.\n")
+
+
+def test_a_large_export_arrives_whole(hub: Any) -> None:
+    hub.answer(f"GET {GRAPH}/export", StreamingResponse(iter([b"x" * 65_536] * 64)))
+
+    result = hub.run("graph", "export")
+
+    assert result.exit_code == 0
+    assert len(result.stdout) == 64 * 65_536

@@ -11,6 +11,7 @@ from lumina_hub.cli.connection import HubConnection, connect
 from lumina_hub.cli.failures import MISUSED, Failure
 from lumina_hub.cli.options import Globals
 from lumina_hub.cli.output import data, note, print_json, print_raw_json
+from lumina_hub.errors import QuestionTooLong
 from lumina_sdk.contract import ChatAnswer, Outcome, SearchResponse
 
 __all__ = ["ask", "converse", "search"]
@@ -24,6 +25,7 @@ _WORDS = (
 
 
 async def ask(said: Globals, question: str, session: str | None) -> None:
+    _must_be_short(said, question)
     async with connect(said) as hub:
         body = await hub.post("/api/v1/chat", {"query": question, "session": session})
     if said.json:
@@ -78,6 +80,13 @@ async def search(
         data().print()
 
 
+def _must_be_short(said: Globals, question: str) -> None:
+    """A hub closes the connection on a far too long request, and its reason may never be read: it is said here."""
+    limit = said.settings().max_question_chars
+    if len(question) > limit:
+        raise QuestionTooLong(len(question), limit)
+
+
 def is_conversation() -> bool:
     """Whether somebody sits at a terminal."""
     return sys.stdin.isatty()
@@ -88,6 +97,8 @@ async def _ask_each_line(said: Globals, session: str | None) -> None:
     questions = [line.strip() for line in sys.stdin if line.strip()]
     if not questions:
         raise Failure("There is no question.", hint='Ask one: lumina ask "What is Lumina?"', status=MISUSED)
+    for question in questions:
+        _must_be_short(said, question)
     async with connect(said) as hub:
         for question in questions:
             answer = await _answer(hub, question, session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -44,8 +44,8 @@ class HubConnection:
     async def delete(self, path: str) -> bytes:
         return await self._send("DELETE", path)
 
-    async def stream(self, path: str) -> AsyncIterator[bytes]:
-        """Read a resource piece by piece, as the hub sends it."""
+    async def stream(self, path: str) -> AsyncGenerator[bytes, None]:
+        """Read a resource piece by piece, as the hub sends it. Close it (`aclosing`) when leaving early."""
         async with self._client.stream("GET", path) as response:
             if response.is_error:
                 raise from_problem(response.status_code, await response.aread())

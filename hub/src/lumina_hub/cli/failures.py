@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lumina_core.errors import CoreError, InvalidInput
-from lumina_hub.errors import HubError, InvalidSettings
+from lumina_hub.errors import HubError, InvalidSettings, QuestionTooLong
 
 __all__ = ["FAILED", "INTERRUPTED", "MISUSED", "TERMINATED", "Failure", "from_error", "from_problem"]
 
@@ -32,7 +32,7 @@ class Failure(Exception):
 
 
 def from_error(error: CoreError | HubError) -> Failure:
-    status = MISUSED if isinstance(error, InvalidInput | InvalidSettings) else FAILED
+    status = MISUSED if isinstance(error, InvalidInput | InvalidSettings | QuestionTooLong) else FAILED
     return Failure(error.message, hint=error.hint, status=status)
 
 

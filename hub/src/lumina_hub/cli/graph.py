@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -124,8 +124,7 @@ async def save(said: Globals, name: str) -> None:
 
 async def export(said: Globals, out: Path | None) -> None:
     """Stream node-link JSON to stdout, or to a file that appears whole or not at all."""
-    async with connect(said) as hub:
-        pieces = hub.stream(f"{_GRAPH}/export")
+    async with connect(said) as hub, aclosing(hub.stream(f"{_GRAPH}/export")) as pieces:
         if out is None:
             async for piece in pieces:
                 sys.stdout.buffer.write(piece)

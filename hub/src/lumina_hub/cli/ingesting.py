@@ -52,7 +52,9 @@ async def _watch(hub: HubConnection, job_id: str, shown: Progress) -> bytes:
         job = IngestJob.model_validate_json(body)
         if job.state is JobState.INDEXING:
             shown.say("Indexing what was read")
-        shown.move(job.bytes_done, job.bytes_total, rate=_rate(job), eta_s=job.eta_s)
+            shown.move(0, None, rate=_rate(job), eta_s=job.eta_s)
+        else:
+            shown.move(job.bytes_done, job.bytes_total, rate=_rate(job), eta_s=job.eta_s)
         if job.state.is_final:
             return body
         await asyncio.sleep(_POLL_S)
@@ -82,7 +84,7 @@ def _short(source: str) -> str:
 
 
 def _rate(job: IngestJob) -> str:
-    parts = [f"{job.articles:,} articles"]
+    parts = [f"{job.articles + job.unchanged:,} articles"]
     if job.chunks_per_s:
         parts.append(f"{job.chunks_per_s:,.0f} passages/s")
     return ", ".join(parts)
