@@ -16,25 +16,13 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from lumina_core.answers.features import SENTENCE_FEATURES
-from lumina_core.answers.question import AnswerType, answer_type
-from lumina_core.retrieval.hits import Hit, SearchResult
-from lumina_core.text.analysis import stem, words
+from lumina_core.answers.features import SENTENCE_FEATURES, Candidate
+from lumina_core.retrieval.hits import SearchResult
+from lumina_core.text.analysis import stem, terms, words
 
 __all__ = ["CONFIDENCE_FEATURES", "Model", "confidence", "confidence_features", "load_model"]
 
-CONFIDENCE_FEATURES = (
-    "dense",
-    "sentence",
-    "coverage",
-    "lexical",
-    "lead_margin",
-    "chunk_margin",
-    "agreement",
-    "unknown",
-    "typed",
-    "missing_entity",
-)
+CONFIDENCE_FEATURES = ("sentence", "share", "missing", "unknown")
 """What the confidence is computed from; see `confidence_features`."""
 
 
@@ -66,50 +54,29 @@ def confidence(model: Model, features: Mapping[str, float]) -> float:
 
 
 def confidence_features(
-    question: str, result: SearchResult, *, lead_features: Mapping[str, float], lead_margin: float
+    question: str, result: SearchResult, found: Sequence[Candidate], scores: NDArray[np.float64], lead: int
 ) -> dict[str, float]:
-    """Numbers that speak for or against an answer.
+    """Numbers that speak for or against the sentence `found[lead]` as the answer.
 
-    `dense`, `sentence`, `coverage`: how near the best chunk and the best sentence come, and the largest share of the
-    question's term weight that one chunk holds. `lexical`: that share in the lead sentence. `lead_margin`,
-    `chunk_margin`: how far the lead is ahead of the next sentence elsewhere, and the best chunk of the second.
-    `agreement`: whether dense, lexical and sentence scores all prefer the same chunk. `unknown`: share of the
-    question's term weight on words that no chunk holds. `typed`: the lead holds the type of thing asked for, 0 where
-    it does not, 0.5 where the question asks for none. `missing_entity`: share of the question's term weight on
-    capitalised words and numbers that the best chunk lacks.
+    Every one is a share or a cosine, so that none drifts as the index grows. `sentence`: its cosine to the question.
+    `share`: its part of the probability that
+    the lead model spreads over all candidates. `missing`: the share of the question's term weight on capitalised words
+    and numbers that its chunk lacks. `unknown`: that on words which no chunk at all holds.
     """
-    hits = result.hits
-    best = hits[0]
-    second = hits[1].score if len(hits) > 1 else best.score - 5.0
+    best = found[lead]
     total = sum(result.signals.term_idf.values()) or 1.0
-    kind = answer_type(question)
-    typed = 0.5
-    if kind in (AnswerType.NUMBER, AnswerType.DATE, AnswerType.PERSON, AnswerType.PLACE):
-        typed = lead_features[kind.value]
-    leaders = {_leader(hits, name).chunk_id for name in ("dense", "lexical", "joint")}
+    mass = np.exp(scores - scores.max())
     return {
-        "dense": result.signals.best_dense,
-        "sentence": result.signals.best_sentence,
-        "coverage": result.signals.best_coverage,
-        "lexical": lead_features["lexical"],
-        "lead_margin": min(lead_margin, 4.0),
-        "chunk_margin": min(best.score - second, 4.0),
-        "agreement": (3 - len(leaders)) / 2,
+        "sentence": best.score.dense,
+        "share": float(mass[lead] / mass.sum()),
+        "missing": _missing(question, result, best) / total,
         "unknown": sum(result.signals.term_idf[word] for word in result.signals.unknown_terms) / total,
-        "typed": typed,
-        "missing_entity": _missing_entity(question, result, total),
     }
 
 
-def _leader(hits: Sequence[Hit], signal: str) -> Hit:
-    return max(hits, key=lambda hit: hit.contributions.get(signal, 0.0))
-
-
-def _missing_entity(question: str, result: SearchResult, total: float) -> float:
+def _missing(question: str, result: SearchResult, best: Candidate) -> float:
     tokens = [token for token in question.split()[1:] if token[:1].isupper() or token[:1].isdigit()]
-    named = {word for token in tokens for word in words(token)}
-    if not named:
-        return 0.0
-    best = result.hits[0]
-    held = {stem(word) for word in words(f"{best.title} {best.section} {best.text}")}
-    return sum(idf for word, idf in result.signals.term_idf.items() if word in named and stem(word) not in held) / total
+    named = {stem(word) for token in tokens for word in words(token)}
+    held = set(terms(f"{best.hit.title} {best.hit.section} {best.hit.text}"))
+    asked = {stem(word): idf for word, idf in result.signals.term_idf.items()}
+    return sum(idf for term, idf in asked.items() if term in named and term not in held)

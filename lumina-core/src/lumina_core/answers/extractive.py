@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lumina_core.answers.base import Answer, Citation, Outcome
 from lumina_core.answers.confidence import Model, confidence, confidence_features, load_model
-from lumina_core.answers.features import SENTENCE_FEATURES, Candidate, candidates, sentence_features
+from lumina_core.answers.features import Candidate, candidates, sentence_features
 from lumina_core.documents import fingerprint
 from lumina_core.retrieval.hits import SearchResult
 
@@ -19,7 +19,7 @@ ABSTENTION = "I do not know: nothing I have read answers this."
 
 _CHUNKS = 5
 _MOST_SENTENCES = 4
-_SPREAD = 1.0
+_SPREAD = 1.5
 """How far, in the lead model's log-odds, a sentence may be behind the first one and still be said."""
 
 
@@ -44,13 +44,7 @@ class ExtractiveAnswerer:
         features = sentence_features(question, found)
         scores = self._model.rank(features)
         lead = int(np.argmax(scores))
-        elsewhere = [score for place, score in enumerate(scores) if place != lead]
-        numbers = confidence_features(
-            question,
-            result,
-            lead_features=dict(zip(SENTENCE_FEATURES, map(float, features[lead]), strict=True)),
-            lead_margin=float(scores[lead] - max(elsewhere, default=scores[lead] - 4.0)),
-        )
+        numbers = confidence_features(question, result, found, scores, lead)
         sure = confidence(self._model, numbers)
         said = _choose(found, scores, lead)
         outcome = Outcome.ANSWERED

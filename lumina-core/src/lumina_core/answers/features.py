@@ -12,26 +12,12 @@ from numpy.typing import NDArray
 
 from lumina_core.answers.question import AnswerType, answer_type, holds_type, new_names
 from lumina_core.retrieval.hits import Hit, SentenceScore
-from lumina_core.text.analysis import terms
 
 __all__ = ["SENTENCE_FEATURES", "Candidate", "candidates", "sentence_features"]
 
-SENTENCE_FEATURES = (
-    "chunk",
-    "dense",
-    "lexical",
-    "pairs",
-    "length",
-    "number",
-    "date",
-    "person",
-    "place",
-    "names",
-    "opens",
-)
-"""Columns of `sentence_features`: the chunk's score; the sentence's cosine, share of term weight and share on
-neighbouring words; ln of its words; whether it holds the type asked for (one column a type); new names (up to 4, as a
-share) where no type is asked for; whether it opens the article the question is about."""
+SENTENCE_FEATURES = ("chunk", "dense", "lexical", "length", "number", "date", "person", "place", "names")
+"""Columns of `sentence_features`: the chunk's score; the sentence's cosine and share of term weight; ln of its words;
+whether it holds the type asked for, one column a type; where none is asked for, its new names (up to 4, over 4)."""
 
 
 @dataclass(frozen=True)
@@ -60,29 +46,22 @@ def candidates(hits: Sequence[Hit], *, chunks: int) -> list[Candidate]:
 def sentence_features(question: str, found: Sequence[Candidate]) -> NDArray[np.float64]:
     """One row a candidate, `(len(found), len(SENTENCE_FEATURES))`."""
     kind = answer_type(question)
-    topic = set(terms(question))
-    opening = {
-        hit.chunk_id: hit.start == 0 and bool(topic) and topic <= set(terms(hit.title))
-        for hit in {candidate.hit.chunk_id: candidate.hit for candidate in found}.values()
-    }
+    untyped = kind in (AnswerType.OTHER, AnswerType.DEFINITION)
     rows = []
     for candidate in found:
         text = candidate.text
         holds = holds_type(kind, question, text)
-        untyped = kind in (AnswerType.OTHER, AnswerType.DEFINITION)
         rows.append(
             [
                 candidate.hit.score,
                 candidate.score.dense,
                 candidate.score.lexical,
-                candidate.score.pairs,
                 math.log(1 + len(text.split())),
                 float(holds and kind is AnswerType.NUMBER),
                 float(holds and kind is AnswerType.DATE),
                 float(holds and kind is AnswerType.PERSON),
                 float(holds and kind is AnswerType.PLACE),
                 min(new_names(question, text), 4) / 4 if untyped else 0.0,
-                float(candidate.place == 0 and opening[candidate.hit.chunk_id]),
             ]
         )
     return np.array(rows, dtype=np.float64).reshape(len(found), len(SENTENCE_FEATURES))
