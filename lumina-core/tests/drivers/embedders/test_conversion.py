@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from lumina_core.drivers.embedders import conversion
+from lumina_core.drivers.embedders import bert, conversion
 from lumina_core.drivers.embedders.conversion import ensure_model
 from lumina_core.drivers.embedders.onnx import OnnxEmbedder
 from lumina_core.errors import EmbedderDown, InvalidInput, StorageFull
@@ -177,7 +177,7 @@ def test_a_full_disk_leaves_nothing_half_made(
     def refuse(*args: object, **options: object) -> None:
         raise OSError(number, "no room")
 
-    monkeypatch.setattr(conversion.onnx, "save_model", refuse)
+    monkeypatch.setattr(bert, "save_graph", refuse)
 
     with pytest.raises(StorageFull, match="no room to convert"):
         ensure_model(tmp_path / "models", model=small)

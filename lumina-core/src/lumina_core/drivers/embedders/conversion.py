@@ -21,12 +21,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-import onnx
 import structlog
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
-from lumina_core.drivers.embedders.bert import BertConfig, Precision, build_graph, read_config, rename_weights
+from lumina_core.drivers.embedders.bert_config import BertConfig, Precision, read_config
 from lumina_core.errors import EmbedderDown, InvalidInput, StorageFull
 
 __all__ = ["CONVERTER_VERSION", "ConvertedModel", "ensure_model", "packaged_model"]
@@ -156,6 +153,12 @@ def _convert(source: Path, target: Path) -> ConvertedModel:
 
 
 def _write_model(source: Path, work: Path) -> str:
+    # Imported here, for a process that only loads a converted model would carry 25 MB for nothing.
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from lumina_core.drivers.embedders.bert import build_graph, rename_weights, save_graph
+
     config = read_config(source)
     weights_file = source / "model.safetensors"
     if not (source / "tokenizer.json").is_file():
@@ -171,14 +174,7 @@ def _write_model(source: Path, work: Path) -> str:
             f"the weights of {source.name!r} cannot be read: {error}", hint="Install or fetch them again."
         ) from error
     for precision in _PRECISIONS:
-        graph = build_graph(weights, config, precision)
-        onnx.save_model(
-            graph,
-            str(work / f"{precision}.onnx"),
-            save_as_external_data=True,
-            location=f"{precision}.data",
-            size_threshold=1024,
-        )
+        save_graph(build_graph(weights, config, precision), work / f"{precision}.onnx")
     shutil.copyfile(source / "tokenizer.json", work / "tokenizer.json")
     fingerprint = _digest(weights_file)
     manifest = {

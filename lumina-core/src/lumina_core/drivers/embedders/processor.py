@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 import structlog
 
-from lumina_core.drivers.embedders.bert import Precision
+from lumina_core.drivers.embedders.bert_config import Precision
 from lumina_core.drivers.embedders.conversion import ConvertedModel
 
 __all__ = ["choose_precision"]
