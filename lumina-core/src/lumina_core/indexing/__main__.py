@@ -146,6 +146,8 @@ def _give_way(niceness: int) -> None:
 
 def _load_embedder(spec: EmbedderSpec) -> Embedder:
     options = dict(spec.options)
+    if spec.driver == "onnx":
+        options.setdefault("threads", 1)  # each of the embedding threads is one
     if "models_dir" in options:
         options["models_dir"] = Path(options["models_dir"])
     return load_embedder(spec.driver, **options)

@@ -18,11 +18,13 @@ import structlog
 from lumina_core.documents import ArticleId
 from lumina_core.errors import CoreError, DependencyDown, InvalidInput
 from lumina_core.graph.log import LogPosition
+from lumina_core.indexing.cursor import Phase, load_cursor
 from lumina_core.indexing.progress import (
     Command,
     CommandName,
     IndexerState,
     IndexProgress,
+    RebuildProgress,
     WorkerSettings,
     decode_line,
     encode_line,
@@ -94,6 +96,7 @@ class Indexer:
         """
         settings.cursor.parent.mkdir(parents=True, exist_ok=True)
         indexer = cls(settings, log_file=log_file, on_reindex=on_reindex, command=command)
+        indexer._progress = await asyncio.to_thread(_progress_so_far, settings.cursor)
         indexer._running = asyncio.create_task(indexer._supervise())
         request = load_request(indexer._request_path)
         if request is not None:
@@ -245,6 +248,8 @@ class Indexer:
         return await process.wait()
 
     async def _say(self, progress: IndexProgress) -> None:
+        if progress.rebuild == 0:  # it has not read its cursor yet: what was known before still holds
+            progress = replace(self._progress, state=progress.state, error=progress.error, hint=progress.hint)
         async with self._changed:
             self._progress = replace(progress, restarts=self._restarts)
             self._changed.notify_all()
@@ -303,6 +308,27 @@ class Indexer:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _progress_so_far(cursor_path: Path) -> IndexProgress:
+    """What the cursor says, until the process says more."""
+    try:
+        cursor = load_cursor(cursor_path)
+    except InvalidInput:  # the process will see it, too, and build the index anew
+        cursor = None
+    if cursor is None:
+        return IndexProgress(rebuilding=RebuildProgress("first index", 0, 0))
+    rebuilding = None
+    if cursor.phase is not Phase.FOLLOWING:
+        rebuilding = RebuildProgress(cursor.reason, cursor.articles, cursor.articles)
+    return IndexProgress(
+        position=cursor.position,
+        rebuild=cursor.rebuild,
+        articles=cursor.articles,
+        chunks=cursor.chunks,
+        removed=cursor.removed,
+        rebuilding=rebuilding,
+    )
 
 
 def _reached(progress: IndexProgress, position: LogPosition) -> bool:

@@ -95,7 +95,7 @@ def plan(
 
 
 def _article_of(record: Mapping[str, Any]) -> ArticleId | None:
-    """Which article a line tells of. None for a redirect: an article whose title it takes is deleted by a line before."""
+    """Which article a line tells of; None for a redirect. An article whose title it takes has a deletion of its own."""
     if record.get("event") not in (EventKind.ARTICLE, EventKind.DELETE):
         return None
     name = record.get("id")
