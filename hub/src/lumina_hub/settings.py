@@ -125,7 +125,7 @@ class Settings(BaseModel):
         3600, ge=0, description="How often, in seconds, the graph gets a recovery point, if it changed; 0 is never."
     )
     indexer_niceness: int = Field(
-        19, ge=0, le=19, description="How far the indexer gives way to other programs; 0 is not at all."
+        10, ge=0, le=19, description="How far the indexer gives way to other programs; 0 is not at all."
     )
     starter: bool = Field(True, description="Learn Lumina's own documentation on the first start.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")

@@ -139,7 +139,7 @@ class WorkerSettings:
     cursor: Path
     store: StoreSpec
     embedder: EmbedderSpec = field(default_factory=EmbedderSpec)
-    niceness: int = 19
+    niceness: int = 10
     batch_chunks: int = 48
     poll_s: float = 2.0
     optimise_at: int = 20_000
