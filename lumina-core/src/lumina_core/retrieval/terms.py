@@ -96,14 +96,20 @@ class TermStatistics:
 
     async def _lookup(self, ids: Sequence[int]) -> list[float]:
         now = self._clock()
-        stale = [key for key in ids if key not in self._cache or now - self._cache[key][0] > _FRESH_S]
+        found = {key: self._cache[key][1] for key in ids if key in self._cache and self._is_fresh(key, now)}
+        stale = [key for key in ids if key not in found]
         if stale:
             for key, value in zip(stale, await self._measure(stale), strict=True):
-                self._cache[key] = (now, value)
-                self._cache.move_to_end(key)
-            while len(self._cache) > max(_CACHE_TERMS, len(ids)):
+                found[key] = value
+                if value > 0.0:  # what is unknown now may be read the next moment: it is asked for every time
+                    self._cache[key] = (now, value)
+                    self._cache.move_to_end(key)
+            while len(self._cache) > _CACHE_TERMS:
                 self._cache.popitem(last=False)
-        return [self._cache[key][1] for key in ids]
+        return [found[key] for key in ids]
+
+    def _is_fresh(self, key: int, now: float) -> bool:
+        return now - self._cache[key][0] <= _FRESH_S
 
     async def _measure(self, ids: Sequence[int]) -> list[float]:
         one = np.ones(1, dtype=np.float32)
