@@ -100,7 +100,8 @@ def match_sentences(
     total = question.total_idf
     body = (held @ question.idf) / total
     lexical = body + TITLE_SHARE * ((~held & in_title[None, :]) @ question.idf) / total
-    return SentenceMatch(lexical, pairs / total, body, share(question, held.any(axis=0) | in_title))
+    pairs = np.minimum(pairs / total, 1.0)  # words that a question repeats have more neighbours than weight
+    return SentenceMatch(lexical, pairs, body, share(question, held.any(axis=0) | in_title))
 
 
 def pagerank_prior(pagerank: float) -> float:
