@@ -29,6 +29,7 @@ from lumina_core.text.analysis import bm25_query, term_id, terms
 __all__ = ["Depth", "Searcher"]
 
 _COLLECTION = "chunks"
+_MARGIN = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Searcher:
         second = ranked[: self._depth.second]
         hits = await self._second_stage(second, scores, vector, question)
         if limit > len(second):
-            hits += await self._plain(ranked[len(second) : limit], scores)
+            hits += await self._plain(ranked[len(second) : limit], scores, below=hits[-1].score if hits else None)
         _lap(took, "sentences", started)
         return SearchResult(query, tuple(hits[:limit]), _signals(question, scores, hits), took)
 
@@ -167,8 +168,12 @@ class Searcher:
         )
         return replace(_hit(payload, parts), sentences=sentences, coverage=match.chunk, dense=stage1.dense)
 
-    async def _plain(self, ids: list[str], scores: Mapping[str, _Stage1]) -> list[Hit]:
+    async def _plain(self, ids: list[str], scores: Mapping[str, _Stage1], *, below: float | None) -> list[Hit]:
+        """Hits that only the first stage has seen. Its scores run higher than those of the second: what brings them
+        all under the last hit of that one is a contribution of its own, `unread`."""
         weights = self._weights
+        lift = max((self._first_score(scores[key]) for key in ids), default=0.0) - (below or 0.0)
+        unread = {"unread": -lift - _MARGIN} if below is not None and lift > -_MARGIN else {}
         hits = []
         for record in await self._store.retrieve(_COLLECTION, ids):
             stage1 = scores[record.id]
@@ -176,8 +181,10 @@ class Searcher:
                 "dense": weights.dense * stage1.dense,
                 "sentence": (weights.sentence + weights.joint) * stage1.sentence,
                 "bm25": weights.bm25 * stage1.bm25,
+                **unread,
             }
             hits.append(replace(_hit(record.payload, parts), dense=stage1.dense))
+        hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
         return hits
 
 
