@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from lumina_core.retrieval.scoring import (
+    TITLE_SHARE,
+    Weights,
+    contributions,
+    match_sentences,
+    opening,
+    pagerank_prior,
+    share,
+)
+from lumina_core.retrieval.terms import QuestionTerms
+
+finite = st.floats(-5, 5)
+term = st.integers(0, 8)
+sentences_of_terms = st.lists(st.lists(term, max_size=6), min_size=1, max_size=5)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> QuestionTerms:
+    ids = draw(st.lists(term, unique=True, max_size=6))
+    idf = draw(st.lists(st.floats(0.01, 12), min_size=len(ids), max_size=len(ids)))
+    places = st.integers(0, max(len(ids) - 1, 0))
+    pairs = draw(st.lists(st.tuples(places, places), unique=True, max_size=8)) if len(ids) > 1 else []
+    return QuestionTerms(
+        words=tuple(map(str, ids)),
+        ids=np.array(ids, dtype=np.uint32),
+        idf=np.array(idf, dtype=np.float64),
+        known=np.ones(len(ids), dtype=np.bool_),
+        pairs=tuple(pair for pair in pairs if pair[0] != pair[1]),
+    )
+
+
+def question_of(idf: dict[int, float], *pairs: tuple[int, int]) -> QuestionTerms:
+    return QuestionTerms(
+        tuple(map(str, idf)),
+        np.array(list(idf), dtype=np.uint32),
+        np.array(list(idf.values())),
+        np.ones(len(idf), dtype=np.bool_),
+        pairs,
+    )
+
+
+def flat(sentences: list[list[int]]) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint32]], list[int]]:
+    return np.array([one for sentence in sentences for one in sentence], dtype=np.uint32), [
+        len(sentence) for sentence in sentences
+    ]
+
+
+def naive_match(
+    question: QuestionTerms, sentences: list[list[int]], title: list[int]
+) -> tuple[list[float], list[float], list[float], float]:
+    """What `match_sentences` says it does, one sentence and one term at a time."""
+    total = max(sum(question.idf), 1e-6)
+    weights = {int(key): float(idf) for key, idf in zip(question.ids, question.idf, strict=True)}
+    text = [(place, key) for place, sentence in enumerate(sentences) for key in sentence]
+    lexical, pairs, body = [], [], []
+    for place, sentence in enumerate(sentences):
+        here = sum(idf for key, idf in weights.items() if key in sentence)
+        titled = sum(idf for key, idf in weights.items() if key in title and key not in sentence)
+        body.append(here / total)
+        lexical.append((here + TITLE_SHARE * titled) / total)
+        beside = 0.0
+        for first, second in question.pairs:
+            a, b = int(question.ids[first]), int(question.ids[second])
+            if any(
+                key == a and owner == place and any(other == b for _, other in text[max(at - 2, 0) : at + 3])
+                for at, (owner, key) in enumerate(text)
+            ):
+                beside += min(weights[a], weights[b])
+        pairs.append(min(beside / total, 1.0))
+    everywhere = {key for _, key in text} | set(title)
+    return lexical, pairs, body, sum(idf for key, idf in weights.items() if key in everywhere) / total
+
+
+@given(questions(), sentences_of_terms, st.lists(term, max_size=3))
+@example(question_of({1: 1.0, 2: 1.0}, (0, 1), (1, 0)), [[1, 2]], [])
+@example(question_of({1: 1.0, 2: 1.0, 3: 1.0}, (0, 1), (1, 2), (2, 0), (1, 0)), [[1, 2, 3]], [])
+def test_matching_agrees_with_counting_one_by_one(
+    question: QuestionTerms, sentences: list[list[int]], title: list[int]
+) -> None:
+    match = match_sentences(question, *flat(sentences), title)
+
+    lexical, pairs, body, chunk = naive_match(question, sentences, title)
+    assert match.lexical.tolist() == pytest.approx(lexical)
+    assert match.pairs.tolist() == pytest.approx(pairs)
+    assert match.body.tolist() == pytest.approx(body)
+    assert match.chunk == pytest.approx(chunk)
+
+
+@given(questions(), sentences_of_terms, st.lists(term, max_size=3))
+def test_every_share_lies_between_nothing_and_all(
+    question: QuestionTerms, sentences: list[list[int]], title: list[int]
+) -> None:
+    match = match_sentences(question, *flat(sentences), title)
+
+    for values in (match.lexical, match.pairs, match.body, np.array([match.chunk])):
+        assert (values >= 0).all()
+        assert (values <= 1 + 1e-9).all()
+    assert (match.body <= match.lexical + 1e-9).all()
+    assert (match.body <= match.chunk + 1e-9).all()
+
+
+def test_a_term_that_only_the_title_holds_counts_in_part() -> None:
+    match = match_sentences(question_of({1: 3.0, 2: 1.0}), *flat([[2], [1, 2]]), [1])
+
+    assert match.lexical.tolist() == pytest.approx([(1 + 3 * TITLE_SHARE) / 4, 1.0])
+    assert match.body.tolist() == pytest.approx([0.25, 1.0])
+    assert match.chunk == pytest.approx(1.0)
+
+
+def test_neighbours_of_the_question_count_where_they_are_neighbours_again() -> None:
+    question = question_of({1: 2.0, 2: 1.0, 3: 1.0}, (0, 1))
+
+    match = match_sentences(question, *flat([[1, 2], [3, 3, 3], [2, 9, 1], [3, 3, 3], [1, 9, 9, 2]]), [])
+
+    assert match.pairs.tolist() == pytest.approx([0.25, 0, 0.25, 0, 0])
+
+
+def test_sentences_without_terms_and_questions_without_terms_match_nothing() -> None:
+    empty = question_of({})
+
+    assert match_sentences(empty, *flat([[1, 2], []]), [1]).lexical.tolist() == [0.0, 0.0]
+    assert match_sentences(question_of({1: 1.0}), *flat([[], []]), []).chunk == 0.0
+
+
+@given(questions(), st.data())
+def test_more_terms_make_a_larger_share(question: QuestionTerms, data: st.DataObject) -> None:
+    found = np.array([data.draw(st.booleans()) for _ in question.ids], dtype=np.bool_)
+
+    assert 0 <= share(question, found) <= share(question, np.ones_like(found)) <= 1 + 1e-9
+    assert share(question, np.zeros_like(found)) == 0
+
+
+@given(questions(), st.lists(term, max_size=4), st.integers(0, 1_000_000))
+def test_only_a_title_within_the_question_brings_the_opening_into_play(
+    question: QuestionTerms, title: list[int], start: int
+) -> None:
+    value = opening(question, title, start)
+
+    if title and set(title) <= set(question.ids.tolist()):
+        assert 0 < value <= 1
+        assert value > opening(question, title, start + 100)
+    else:
+        assert value == 0
+
+
+def test_the_opening_counts_one_and_a_thousand_characters_later_a_half() -> None:
+    question = question_of({1: 1.0, 2: 1.0})
+
+    assert [opening(question, [1], start) for start in (0, 1000, 3000)] == [1.0, 0.5, 0.25]
+
+
+@given(st.floats(0, 1e300), st.floats(0, 1e300))
+def test_the_page_rank_prior_is_bounded_and_rises(low: float, high: float) -> None:
+    assume(low <= high)
+
+    assert -3 <= pagerank_prior(low) <= pagerank_prior(high) <= 3
+
+
+def test_an_average_page_gets_no_prior() -> None:
+    assert pagerank_prior(1.0) == 0
+    assert pagerank_prior(math.e) == pytest.approx(1)
+    assert pagerank_prior(0.0) == -3
+
+
+@given(finite, finite, finite, finite, st.floats(0, 1), st.floats(0, 100))
+def test_a_contribution_is_its_signal_times_its_weight(
+    dense: float, lexical: float, sentence: float, joint: float, start: float, pagerank: float
+) -> None:
+    weights = Weights(dense=2, lexical=3, sentence=5, joint=7, opening=11, pagerank=13)
+
+    parts = contributions(
+        weights,
+        dense=dense,
+        lexical_nats=lexical,
+        sentence=sentence,
+        joint=joint,
+        opening=start,
+        pagerank=pagerank,
+    )
+
+    assert parts == pytest.approx(
+        {
+            "dense": 2 * dense,
+            "lexical": 3 * lexical,
+            "sentence": 5 * sentence,
+            "joint": 7 * joint,
+            "opening": 11 * start,
+            "pagerank": 13 * pagerank_prior(pagerank),
+        }
+    )
+
+
+def test_no_signal_counts_against_a_chunk() -> None:
+    assert all(getattr(Weights(), field.name) > 0 for field in fields(Weights))
