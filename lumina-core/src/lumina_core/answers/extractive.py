@@ -52,7 +52,7 @@ class ExtractiveAnswerer:
             return Answer(ABSTENTION, Outcome.ABSTAINED, sure, (), (), numbers)
         if sure < self._partial_below:
             outcome = Outcome.PARTIAL
-        sentences = tuple(" ".join(candidate.text.split()) for candidate in said)
+        sentences = tuple(_spoken(candidate) for candidate in said)
         citations = tuple(cite(candidate, marker) for marker, candidate in enumerate(said, start=1))
         text = " ".join(f"{sentence} [{marker}]" for marker, sentence in enumerate(sentences, start=1))
         return Answer(text, outcome, sure, sentences, citations, numbers)
@@ -85,8 +85,13 @@ def _choose(found: Sequence[Candidate], scores: NDArray[np.float64], lead: int) 
             break
         candidate = found[place]
         before = candidate.hit.chunk_id == first.hit.chunk_id and candidate.place < first.place
-        said = any(candidate.text == found[other].text for other in chosen)
+        said = any(_spoken(candidate) == _spoken(found[other]) for other in chosen)
         if place != lead and not before and not said:
             chosen.append(place)
     rest = sorted(chosen[1:], key=lambda place: (found[place].hit.chunk_id != first.hit.chunk_id, place))
     return [first, *(found[place] for place in rest)]
+
+
+def _spoken(candidate: Candidate) -> str:
+    """The sentence on one line."""
+    return " ".join(candidate.text.split())
