@@ -31,7 +31,7 @@ class ExtractiveAnswerer:
     have to be read before it.
     """
 
-    def __init__(self, model: Model | None = None, *, abstain_below: float = 0.25, partial_below: float = 0.40) -> None:
+    def __init__(self, model: Model | None = None, *, abstain_below: float = 0.30, partial_below: float = 0.50) -> None:
         self._model = model or load_model()
         self._abstain_below = abstain_below
         self._partial_below = partial_below

@@ -10,14 +10,34 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lumina_core.answers.question import AnswerType, answer_type, holds_type, new_names
+from lumina_core.answers.question import AnswerType, answer_type, defines, holds_type, new_names
+from lumina_core.answers.relations import relation_terms
 from lumina_core.retrieval.hits import Hit, SentenceScore
+from lumina_core.text.analysis import terms
 
 __all__ = ["SENTENCE_FEATURES", "Candidate", "candidates", "sentence_features"]
 
-SENTENCE_FEATURES = ("chunk", "dense", "lexical", "length", "number", "date", "person", "place", "names")
-"""Columns of `sentence_features`: the chunk's score; the sentence's cosine and share of term weight; ln of its words;
-whether it holds the type asked for, one column a type; where none is asked for, its new names (up to 4, over 4)."""
+_LONG_ENOUGH = 35
+_TOO_LONG = 45
+
+SENTENCE_FEATURES = (
+    "chunk",
+    "dense",
+    "lexical",
+    "length",
+    "number",
+    "date",
+    "person",
+    "place",
+    "names",
+    "relation",
+    "defines",
+    "excess",
+)
+"""Columns of `sentence_features`: the chunk's score; the sentence's cosine and share of term weight; ln of its words,
+up to 35; whether it holds the type asked for, one column a type; where none is asked for, its new names (up to 4, over
+4); whether it states the relation a question for a person, place or date asks for; whether it defines what a question
+asks the definition of; and by how many thirties of words it is longer than 45 words."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +66,28 @@ def candidates(hits: Sequence[Hit], *, chunks: int) -> list[Candidate]:
 def sentence_features(question: str, found: Sequence[Candidate]) -> NDArray[np.float64]:
     """One row a candidate, `(len(found), len(SENTENCE_FEATURES))`."""
     kind = answer_type(question)
+    typed = kind in (AnswerType.PERSON, AnswerType.PLACE, AnswerType.DATE)
     untyped = kind in (AnswerType.OTHER, AnswerType.DEFINITION)
+    relation = relation_terms(question) if typed else frozenset()
     rows = []
     for candidate in found:
         text = candidate.text
         holds = holds_type(kind, question, text)
+        length = len(text.split())
         rows.append(
             [
                 candidate.hit.score,
                 candidate.score.dense,
                 candidate.score.lexical,
-                math.log(1 + len(text.split())),
+                math.log(1 + min(length, _LONG_ENOUGH)),
                 float(holds and kind is AnswerType.NUMBER),
                 float(holds and kind is AnswerType.DATE),
                 float(holds and kind is AnswerType.PERSON),
                 float(holds and kind is AnswerType.PLACE),
                 min(new_names(question, text), 4) / 4 if untyped else 0.0,
+                float(bool(relation) and not relation.isdisjoint(terms(text))),
+                float(kind is AnswerType.DEFINITION and defines(question, text)),
+                max(0, length - _TOO_LONG) / 30,
             ]
         )
     return np.array(rows, dtype=np.float64).reshape(len(found), len(SENTENCE_FEATURES))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-__all__ = ["AnswerType", "answer_type", "holds_type", "new_names"]
+from lumina_core.text.analysis import terms
+
+__all__ = ["AnswerType", "answer_type", "defines", "holds_type", "new_names"]
 
 
 class AnswerType(StrEnum):
@@ -55,6 +57,10 @@ _DATE = re.compile(
     r"\b(?:1\d{3}|20\d{2})\b|\b\d0s\b|\b(?:January|February|March|April|May|June|July|August|September|October|"
     r"November|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b|\b(?:century|BCE?|AD|CE)\b"
 )
+_DEFINES = re.compile(
+    r"^\W*(?:In [\w ]+, )?(?:An? |The )?(.{1,90}?),? (?:is|are|was|were|means|refers to) (?:an?|the|any|one|some)\b"
+)
+_SUBJECT_TERMS = 6  # room for a second name, a pronunciation or a date between the subject and its verb
 _NAME = re.compile(r"\b[^\W\d_a-zß-ÿ][\w'’-]+")
 _DIGITS = re.compile(r"\d[\d,.]*")
 
@@ -65,6 +71,16 @@ def answer_type(question: str) -> AnswerType:
         if pattern.search(question):
             return kind
     return AnswerType.OTHER
+
+
+def defines(question: str, sentence: str) -> bool:
+    """Whether the sentence opens with what the question is about and says what that is."""
+    subject = _DEFINES.match(sentence)
+    topic = set(terms(question))
+    if subject is None or not topic:
+        return False
+    said = set(terms(subject.group(1)))
+    return topic <= said and len(said) <= len(topic) + _SUBJECT_TERMS
 
 
 def new_names(question: str, sentence: str) -> int:
