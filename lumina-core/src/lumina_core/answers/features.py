@@ -36,8 +36,8 @@ SENTENCE_FEATURES = (
 )
 """Columns of `sentence_features`: the chunk's score; the sentence's cosine and share of term weight; ln of its words,
 up to 35; whether it holds the type asked for, one column a type; where none is asked for, its new names (up to 4, over
-4); whether it states the relation a question for a person, place or date asks for; whether it defines what a question
-asks the definition of; and by how many thirties of words it is longer than 45 words."""
+4); whether it states the relation a question for a person, place or date asks for; how far it defines what a question
+asks the definition of, see `defines`; and by how many thirties of words it is longer than 45 words."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,12 @@ def sentence_features(question: str, found: Sequence[Candidate]) -> NDArray[np.f
                 float(holds and kind is AnswerType.PLACE),
                 min(new_names(question, text), 4) / 4 if untyped else 0.0,
                 float(bool(relation) and not relation.isdisjoint(terms(text))),
-                float(kind is AnswerType.DEFINITION and defines(question, text)),
+                defines(question, text, opens=_opens(candidate)) if kind is AnswerType.DEFINITION else 0.0,
                 max(0, length - _TOO_LONG) / 30,
             ]
         )
     return np.array(rows, dtype=np.float64).reshape(len(found), len(SENTENCE_FEATURES))
+
+
+def _opens(candidate: Candidate) -> bool:
+    return candidate.hit.start == 0 and candidate.place == 0

@@ -73,14 +73,22 @@ def answer_type(question: str) -> AnswerType:
     return AnswerType.OTHER
 
 
-def defines(question: str, sentence: str) -> bool:
-    """Whether the sentence opens with what the question is about and says what that is."""
-    subject = _DEFINES.match(sentence)
+def defines(question: str, sentence: str, *, opens: bool) -> float:
+    """How far the sentence says what the thing is that a question asks the definition of.
+
+    1.0 where it starts with the thing and says that it is one; 1.5 where it also `opens` its article, and then the
+    thing at its start is enough: there follow pronunciations, other names and dates. 0.0 for any other.
+    """
     topic = set(terms(question))
-    if subject is None or not topic:
-        return False
+    if not topic:
+        return 0.0
+    if opens and topic <= set(terms(" ".join(sentence.split()[: len(topic) + _SUBJECT_TERMS]))):
+        return 1.5
+    subject = _DEFINES.match(sentence)
+    if subject is None:
+        return 0.0
     said = set(terms(subject.group(1)))
-    return topic <= said and len(said) <= len(topic) + _SUBJECT_TERMS
+    return float(topic <= said and len(said) <= len(topic) + _SUBJECT_TERMS)
 
 
 def new_names(question: str, sentence: str) -> int:
