@@ -103,8 +103,8 @@ class Searcher:
         found = await self._store.query(
             _COLLECTION,
             [
-                Query("dense", vector, depth, filter, payload=("id",)),
-                Query("bm25", sparse, depth, filter, payload=("id",)),
+                Query("dense", vector, depth, filter),
+                Query("bm25", sparse, depth, filter),
             ],
         )
         union = tuple(dict.fromkeys(hit.id for hits in found for hit in hits))
@@ -115,9 +115,9 @@ class Searcher:
         everything = await self._store.query(
             _COLLECTION,
             [
-                Query("dense", vector, len(union), among, exact=True, payload=("id",)),
-                Query("sentences", vector, len(union), among, exact=True, payload=("id",)),
-                Query("bm25", sparse, len(union), among, payload=("id",)),
+                Query("dense", vector, len(union), among, exact=True),
+                Query("sentences", vector, len(union), among, exact=True),
+                Query("bm25", sparse, len(union), among),
             ],
         )
         for name, hits in zip(("dense", "sentence", "bm25"), everything, strict=True):

@@ -113,9 +113,7 @@ class TermStatistics:
 
     async def _measure(self, ids: Sequence[int]) -> list[float]:
         one = np.ones(1, dtype=np.float32)
-        queries = [
-            Query("bm25", SparseVector(np.array([key], dtype=np.uint32), one), limit=1, payload=("id",)) for key in ids
-        ]
+        queries = [Query("bm25", SparseVector(np.array([key], dtype=np.uint32), one), limit=1) for key in ids]
         best = [hits[0] if hits else None for hits in await self._store.query(self._collection, queries)]
         carriers = {hit.id for hit in best if hit is not None}
         records = await self._store.retrieve(self._collection, sorted(carriers), payload=("id",), vectors=("bm25",))

@@ -4,6 +4,7 @@ Edge's own `optimize()` stops every other thread for as long as it runs. So it r
 
 1. The shard is flushed and its files are copied. Writes to this collection wait meanwhile, searches do not. Edge
    changes files only inside a call of ours and keeps nothing back after a flush: the copy is what a closed shard is.
+   Vectors and indexes of segments that were optimised before never change; of those the copy is a hard link.
 2. Another process of low priority optimises the copy. Writes go to the shard in use and, once done, into a journal.
 3. The journal is replayed onto the optimised copy, in order, between other calls, until nothing is left in it.
 4. The copy is synced and flushed, and `CURRENT` is atomically replaced by its name. The old generation is removed.
@@ -17,27 +18,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import msgspec
-import qdrant_edge as qe
 import structlog
 
 from lumina_core.drivers.vector_stores.edge_collection import (
     Collection,
     atomic_write,
+    read_ahead,
     sync_tree,
 )
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 from lumina_core.errors import CoreError, StorageFull
 
-__all__ = ["OPTIMISE_AT_POINTS", "Optimisation", "Unindexed", "copy_tree", "disk_bytes"]
+__all__ = ["OPTIMISE_AT_POINTS", "Optimisation", "Unindexed", "copy_shard", "copy_tree", "disk_bytes"]
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,8 @@ OPTIMISE_AT_POINTS = 20_000
 
 _DELETED_SHARE = 0.2
 _REPLAYS_AT_ONCE = 3
+_FROZEN = frozenset({"matrix.dat", "quantized.data", "links_compressed.bin", "graph.bin", "inverted_index.dat"})
+_FROZEN_VECTORS = re.compile(r"vector_storage-sentences/(vectors|offsets)/chunk_\d+\.mmap")
 _NOTHING_TO_DO = 3
 _LENGTH = struct.Struct("<I")
 
@@ -159,7 +163,7 @@ class Optimisation:
         await asyncio.to_thread(sync_tree, self._collection.shard_path)  # so that the flush below has little to do
         self._schedule.hold(name)
         self._collection.flush()
-        await asyncio.to_thread(copy_tree, self._collection.shard_path, self._copy_path)
+        await asyncio.to_thread(copy_shard, self._collection.shard_path, self._copy_path)
         _reached("copied")
         self._journal = _Journal(self._collection.path / "optimise.journal")
         self._schedule.release(name)
@@ -193,12 +197,8 @@ class Optimisation:
         return True
 
     async def _swap(self) -> None:
-        copy = Collection(
-            self._collection.path,
-            self._collection.spec,
-            qe.EdgeShard.load(str(self._copy_path)),
-            self._generation,
-        )
+        await asyncio.to_thread(read_ahead, self._copy_path)
+        copy = Collection.load(self._collection.path, self._collection.spec, self._generation)
         try:
             await self._replay_journal(copy, last=None)
             _reached("replayed")
@@ -214,6 +214,7 @@ class Optimisation:
         await asyncio.to_thread(sync_tree, old_path)
         old_shard.close()
         await asyncio.to_thread(shutil.rmtree, old_path, ignore_errors=True)
+        await asyncio.to_thread(read_ahead, self._copy_path, everything=True)
         _reached("removed")
 
     async def _replay_journal(self, copy: Collection, last: Callable[[], None] | None) -> None:
@@ -288,13 +289,36 @@ class _Journal:
             self._path.unlink()
 
 
-def copy_tree(source: Path, target: Path) -> None:
+def copy_shard(source: Path, target: Path) -> None:
+    """Copy a shard that is flushed and not written to; what never changes any more is linked instead."""
+    copy_tree(source, target, link=_frozen_files(source))
+
+
+def _frozen_files(shard: Path) -> frozenset[Path]:
+    """The large files that Edge writes once, in segments it no longer appends to: points that are changed go to another
+    segment, points that are deleted are marked elsewhere."""
+    frozen: set[Path] = set()
+    for segment in (shard / "segments").iterdir():
+        if (segment / "id_tracker.mappings").exists():  # else it can still be appended to
+            frozen.update(
+                path
+                for path in segment.rglob("*")
+                if path.name in _FROZEN or _FROZEN_VECTORS.fullmatch(path.relative_to(segment).as_posix())
+            )
+    return frozenset(frozen)
+
+
+def copy_tree(source: Path, target: Path, *, link: Set[Path] = frozenset()) -> None:
     """Copy a directory; holes in files stay holes (write-ahead logs and chunks are mostly holes)."""
     for folder, _, names in os.walk(source):
         into = target / Path(folder).relative_to(source)
         into.mkdir(parents=True, exist_ok=True)
         for name in names:
-            _copy_sparse(Path(folder) / name, into / name)
+            path = Path(folder) / name
+            if path in link:
+                (into / name).hardlink_to(path)
+            else:
+                _copy_sparse(path, into / name)
 
 
 def _copy_sparse(source: Path, target: Path) -> None:

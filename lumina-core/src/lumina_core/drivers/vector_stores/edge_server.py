@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from lumina_core.drivers.vector_store import CollectionSpec
-from lumina_core.drivers.vector_stores.edge_collection import Collection, sync_tree
+from lumina_core.drivers.vector_stores.edge_collection import Collection, read_ahead, sync_tree
 from lumina_core.drivers.vector_stores.edge_connection import LATER, EdgeConnection
 from lumina_core.drivers.vector_stores.edge_optimise import Optimisation, Unindexed, disk_bytes
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
@@ -71,6 +71,8 @@ class EdgeServer:
     async def run(self) -> None:
         """Serve until cancelled."""
         flusher = asyncio.create_task(self._flush_now_and_then())
+        for collection in self._collections.values():
+            self._start(asyncio.to_thread(read_ahead, collection.shard_path, everything=True))
         try:
             await self._schedule.run()
         finally:
