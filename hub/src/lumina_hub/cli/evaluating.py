@@ -30,6 +30,8 @@ _MEANINGS = {
     "auroc_impossible": "tells impossible questions apart",
     "auroc_held_out": "tells questions on held-out articles apart",
     "ece": "calibration error of confidence",
+    "ece_answerable": "the same, answerable questions with everything indexed",
+    "ece_all": "the same, and the unanswerable ones with them",
     "p50_ms": "half of the answers take less, ms",
     "p95_ms": "19 of 20 answers take less, ms",
     "recall5": "evidence among the first five turns",

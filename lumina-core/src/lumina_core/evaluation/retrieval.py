@@ -14,6 +14,7 @@ import numpy as np
 from lumina_core.answers.base import Answer, Answerer
 from lumina_core.answers.extractive import ExtractiveAnswerer
 from lumina_core.drivers.embedder import Embedder
+from lumina_core.errors import UnreadableSource
 from lumina_core.evaluation.asking import Asked, PassageIndex, Progress, passage_index
 from lumina_core.evaluation.measures import auroc, expected_calibration_error, holds_answer, retrieval_measures
 from lumina_core.evaluation.reliability_plot import draw_reliability
@@ -41,7 +42,11 @@ class RetrievalReport:
     paragraphs are indexed. `auroc_impossible` sets their confidence against that of the unanswerable questions, None
     without any. `auroc_held_out` comes from a second round with half of the articles removed: confidence of the
     answerable questions about articles that stayed against those about articles that went; None with one article.
-    `ece` is over the answerable questions: confidence against whether the answer holds the gold answer.
+
+    The calibration errors set confidence against whether the answer holds the gold answer. `ece` is over that second
+    round, where a question may or may not have its answer in the index, as in life (over the first one where there is
+    no second). `ece_answerable` is over the answerable questions of the first round, and `ece_all` adds the
+    unanswerable ones, whose share is the file's choice.
     """
 
     r1: float
@@ -53,6 +58,8 @@ class RetrievalReport:
     auroc_impossible: float | None
     auroc_held_out: float | None
     ece: float
+    ece_answerable: float
+    ece_all: float
     p50_ms: float
     p95_ms: float
     n: int
@@ -86,6 +93,11 @@ def evaluate_squad(
         UnreadableSource: the file is not of that format, or has no answerable question.
     """
     squad = load_squad(path).sample(limit, seed)
+    if all(question.is_impossible for question in squad.questions):
+        raise UnreadableSource(
+            f"{path.name}: none of the {len(squad.questions)} questions to ask has an answer",
+            hint="Give a file with answerable questions, or a larger limit.",
+        )
     return asyncio.run(_evaluate(squad, embedder, answerer or ExtractiveAnswerer(), seed, plot, progress))
 
 
@@ -102,26 +114,36 @@ async def _evaluate(
             await index.forget(gone)
             second = await judge_all(index, answerer, answerable, count)
     right = [one for one in judged if not one.asked.question.is_impossible]
-    sure = [one.answer.confidence for one in right]
-    hits = [one.in_any for one in right]
+    impossible = [one for one in judged if one.asked.question.is_impossible]
+    away = [one for one in second if squad.paragraphs[one.asked.question.paragraph].article in gone]
+    stayed = [one for one in second if squad.paragraphs[one.asked.question.paragraph].article not in gone]
+    asked = _calibration([*stayed, *away] or right, wrong=away)
     if plot is not None:
-        draw_reliability(sure, hits, plot)
-    away = [squad.paragraphs[one.asked.question.paragraph].article in gone for one in second]
+        draw_reliability(*asked, plot)
     took_ms = [one.took_s * 1000.0 for one in right]
     return RetrievalReport(
         **retrieval_measures([one.asked.rank for one in right]),
         hit_first=float(np.mean([one.in_first for one in right])),
-        hit_answer=float(np.mean(hits)),
-        auroc_impossible=auroc(sure, [one.answer.confidence for one in judged if one.asked.question.is_impossible]),
-        auroc_held_out=auroc(
-            [one.answer.confidence for one, is_gone in zip(second, away, strict=True) if not is_gone],
-            [one.answer.confidence for one, is_gone in zip(second, away, strict=True) if is_gone],
-        ),
-        ece=expected_calibration_error(sure, hits),
+        hit_answer=float(np.mean([one.in_any for one in right])),
+        auroc_impossible=auroc(_confidences(right), _confidences(impossible)),
+        auroc_held_out=auroc(_confidences(stayed), _confidences(away)),
+        ece=expected_calibration_error(*asked),
+        ece_answerable=expected_calibration_error(*_calibration(right)),
+        ece_all=expected_calibration_error(*_calibration(judged)),
         p50_ms=float(np.percentile(took_ms, 50)),
         p95_ms=float(np.percentile(took_ms, 95)),
         n=len(right),
     )
+
+
+def _confidences(judged: Sequence[Judged]) -> list[float]:
+    return [one.answer.confidence for one in judged]
+
+
+def _calibration(judged: Sequence[Judged], *, wrong: Sequence[Judged] = ()) -> tuple[list[float], list[bool]]:
+    """Confidences, and whether each answer is right. Those of `wrong` are not, whatever words they hold by chance."""
+    known_wrong = {id(one) for one in wrong}
+    return _confidences(judged), [one.in_any and id(one) not in known_wrong for one in judged]
 
 
 async def judge_all(
