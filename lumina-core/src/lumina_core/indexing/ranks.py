@@ -16,8 +16,10 @@ __all__ = ["TOLERANCE", "UNRANKED", "RankBook", "is_due"]
 UNRANKED = 1.0
 """What an article counts until its rank is computed: as much as the average one."""
 
-TOLERANCE = 0.10
-"""A payload is written again when the rank differs from what it carries by more than this share of the larger one."""
+TOLERANCE = 0.50
+"""A payload is written again when the rank differs from what it carries by more than this share of the larger one: by a
+factor of two. Ranking takes the logarithm of a rank at a small weight, so less would change nothing a reader sees, and
+in Qdrant a point whose payload is written leaves the ANN index until the next optimise."""
 
 GROWTH = 0.05
 """Ranks are computed again once as many articles, redirects or links changed as make this share of all titles …"""
