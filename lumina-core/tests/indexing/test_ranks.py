@@ -20,21 +20,21 @@ def test_an_article_without_a_rank_counts_as_the_average_one(book):
     assert book.rank(SEA) == UNRANKED
 
 
-def test_only_ranks_that_moved_by_more_than_a_tenth_are_written(book):
-    book.replace({SEA: 1.05, SKY: 2.0}, changes=2)
+def test_only_ranks_that_moved_by_more_than_a_factor_of_two_are_written(book):
+    book.replace({SEA: 1.9, SKY: 2.1}, changes=2)
 
-    assert book.pending(10) == [(SKY, 2.0)]
+    assert book.pending(10) == [(SKY, 2.1)]
 
 
 def test_what_was_written_is_pending_no_more_and_moves_from_there(book):
-    book.replace({SEA: 2.0}, changes=1)
+    book.replace({SEA: 4.0}, changes=1)
     book.mark_written(book.pending(10))
-    book.replace({SEA: 2.1}, changes=2)
+    book.replace({SEA: 6.0}, changes=2)
     settled = book.pending(10)
-    book.replace({SEA: 2.5}, changes=3)
+    book.replace({SEA: 9.0}, changes=3)
 
     assert settled == []
-    assert book.pending(10) == [(SEA, 2.5)]
+    assert book.pending(10) == [(SEA, 9.0)]
 
 
 def test_a_rebuild_writes_every_rank_with_its_point(book):
