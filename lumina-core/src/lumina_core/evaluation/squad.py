@@ -70,13 +70,18 @@ def load_squad(path: Path) -> SquadSet:
     where = "data"
     try:
         for number, article in enumerate(data["data"]):
+            where = f"data[{number}]"
             title = str(article.get("title", f"Article {number + 1}")).replace("_", " ")
             for place, paragraph in enumerate(article["paragraphs"]):
                 where = f"data[{number}].paragraphs[{place}]"
                 paragraphs.append(Paragraph(number, place, title, _text(paragraph["context"])))
-                questions += [_question(qa, len(paragraphs) - 1) for qa in paragraph["qas"]]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnreadableSource(f"{path.name}, {where}: {error!r} is missing or of another type", hint=_HINT) from error
+                for count, qa in enumerate(paragraph["qas"]):
+                    where = f"data[{number}].paragraphs[{place}].qas[{count}]"
+                    questions.append(_question(qa, len(paragraphs) - 1))
+    except KeyError as error:
+        raise UnreadableSource(f"{path.name}, {where}: {error} is missing", hint=_HINT) from error
+    except (TypeError, AttributeError, UnicodeEncodeError) as error:
+        raise UnreadableSource(f"{path.name}, {where} is of another format: {error}", hint=_HINT) from error
     if not paragraphs or not questions:
         raise UnreadableSource(f"{path.name} holds no paragraphs or no questions", hint=_HINT)
     return SquadSet(tuple(paragraphs), tuple(questions))
@@ -87,11 +92,14 @@ _HINT = "A SQuAD file is JSON: data[].paragraphs[].context and .qas[] with quest
 
 def _question(qa: dict[str, Any], paragraph: int) -> Question:
     given: Sequence[dict[str, Any]] = [] if qa.get("is_impossible") else qa["answers"]
-    answers = tuple(dict.fromkeys(_text(answer["text"]) for answer in given if answer["text"]))
-    return Question(str(qa["id"]), _text(qa["question"]), paragraph, answers)
+    answers = dict.fromkeys(_text(answer["text"]) for answer in given)
+    return Question(
+        str(qa["id"]), _text(qa["question"]), paragraph, tuple(answer for answer in answers if answer.strip())
+    )
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"text expected, not {value!r:.40}")
+    value.encode()  # JSON may hold halves of surrogate pairs, which are no text
     return value
