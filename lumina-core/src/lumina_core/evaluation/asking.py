@@ -47,6 +47,7 @@ class PassageIndex:
         self._articles = _articles(paragraphs)
         self._spans = {article.id: article.sections for article, _ in self._articles}
         self._first = {article.id: first for article, first in self._articles}
+        self._ids = {paragraphs[first].article: article.id for article, first in self._articles}
         self.searcher = Searcher(store, embedder)
 
     async def fill(self, progress: Progress | None = None) -> None:
@@ -70,7 +71,7 @@ class PassageIndex:
 
     async def forget(self, articles: Iterable[int]) -> None:
         """Remove articles, by their number in the file."""
-        ids = tuple(str(self._articles[number][0].id) for number in articles)
+        ids = tuple(str(self._ids[number]) for number in articles)
         await self._store.delete("chunks", Filter(must=(Match("article", ids),)))
         self.searcher = Searcher(self._store, self._embedder)
 
