@@ -63,8 +63,8 @@ def test_a_path_is_sent_whole_and_an_address_as_it_is(
     hub.run("ingest", "https://example.org/page")
 
     assert [body for method, _, body in hub.asked if method == "POST"] == [
-        {"source": str(tmp_path / "notes"), "kind": "folder"},
-        {"source": "https://example.org/page"},
+        {"source": str(tmp_path / "notes"), "kind": "folder", "allow_private": False},
+        {"source": "https://example.org/page", "allow_private": True},
     ]
 
 

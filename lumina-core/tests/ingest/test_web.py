@@ -220,3 +220,23 @@ def test_a_real_server_on_this_machine_is_read_where_that_is_allowed():
 
     assert article.title == "The page"
     assert article.source == "localhost"
+
+
+def test_an_allowed_private_page_may_redirect_on_its_own_network_but_a_public_one_may_not():
+    hosts = {"wiki.lan": ["10.0.0.5"], "public.example": ["93.184.216.34"]}
+
+    def answer(request):
+        host = request.headers["host"]
+        if request.url.path == "/there":
+            return httpx.Response(200, headers={"content-type": "text/plain"}, stream=httpx.ByteStream(b"Here it is."))
+        return httpx.Response(302, headers={"location": "http://wiki.lan/there" if host else ""})
+
+    def resolve(host, port):
+        return hosts[host]
+
+    transport = httpx.MockTransport(answer)
+    page = fetch("http://wiki.lan/", allow_private=True, transport=transport, resolve=resolve)
+
+    assert page.data == b"Here it is."
+    with pytest.raises(InvalidInput, match="private network"):
+        fetch("http://public.example/", allow_private=True, transport=transport, resolve=resolve)

@@ -22,9 +22,12 @@ Ingest = Annotated[IngestService, Depends(ingest_service)]
 
 @router.post("/api/v1/ingest", status_code=202)
 async def start_ingest(request: IngestRequest, principal: GraphWrite, ingest: Ingest, response: Response) -> IngestJob:
-    """Start reading a source. A URL needs `use:network` too; a path, which can be any file the hub may read,
-    `admin:hub`. Reading the same source twice changes nothing."""
-    principal.demand(Scope.USE_NETWORK if is_address(request.source) else Scope.ADMIN_HUB)
+    """Start reading a source. A URL needs `use:network` too; a path, which can be any file the hub may read, and a URL
+    on the hub's own machine or network need `admin:hub`. Reading the same source twice changes nothing."""
+    if is_address(request.source):
+        principal.demand(Scope.USE_NETWORK)
+    if not is_address(request.source) or request.allow_private:
+        principal.demand(Scope.ADMIN_HUB)
     job = await ingest.start(request)
     response.headers["Location"] = f"/api/v1/ingest/jobs/{job.id}"
     return job

@@ -30,6 +30,7 @@ class Job:
     source: str
     kind: str | None
     created_at: float
+    allow_private: bool = False
     state: JobState = JobState.QUEUED
     articles: int = 0
     redirects: int = 0
@@ -54,7 +55,13 @@ class Job:
     def again(cls, kept: IngestJob) -> Job:
         """The job a former hub left; one that had not been read to its end begins anew."""
         if kept.state in (JobState.QUEUED, JobState.RUNNING):
-            return cls(id=kept.id, source=kept.source, kind=kept.kind, created_at=kept.created_at)
+            return cls(
+                id=kept.id,
+                source=kept.source,
+                kind=kept.kind,
+                created_at=kept.created_at,
+                allow_private=kept.allow_private,
+            )
         values = kept.model_dump(exclude={"problems", "state"})
         return cls(**values, state=kept.state, problems=list(kept.problems))
 
@@ -64,6 +71,7 @@ class Job:
             id=self.id,
             source=self.source,
             kind=self.kind,
+            allow_private=self.allow_private,
             state=self.state,
             articles=self.articles,
             redirects=self.redirects,

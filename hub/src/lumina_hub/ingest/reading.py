@@ -40,7 +40,13 @@ def read_source(graph: KnowledgeGraph, catalogue: Path) -> Reader:
 
     def read(job: Job, added: Callable[[AddResult, str], None]) -> None:
         arguments = [str(catalogue), str(graph.catalogue.log_root)]
-        with parse_in_process(job.source, job.kind, known=known_revisions, known_arguments=arguments) as parse:
+        with parse_in_process(
+            job.source,
+            job.kind,
+            known=known_revisions,
+            known_arguments=arguments,
+            allow_private=job.allow_private,
+        ) as parse:
             job.parse = parse
             if not job.stop.is_set():
                 _read(job, parse, graph, added)

@@ -82,7 +82,13 @@ class IngestService:
         await asyncio.to_thread(_check, request)
         if (running := self._unfinished(request)) is not None:
             return self._shown(running)
-        job = Job(id=new_job_id(), source=request.source, kind=request.kind, created_at=self._clock())
+        job = Job(
+            id=new_job_id(),
+            source=request.source,
+            kind=request.kind,
+            created_at=self._clock(),
+            allow_private=request.allow_private,
+        )
         self._jobs[job.id] = job
         try:
             await self._store.save(job.out())
@@ -256,4 +262,4 @@ def _check(request: IngestRequest) -> None:
                 f"the path {request.source!r} is relative",
                 hint="Give the whole path, as the hub sees it; a URL begins with http:// or https://.",
             )
-    open_source(request.source, request.kind)
+    open_source(request.source, request.kind, allow_private=request.allow_private)

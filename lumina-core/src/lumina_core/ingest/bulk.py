@@ -41,6 +41,7 @@ class _Task(msgspec.Struct):
     known: str | None
     known_arguments: list[str]
     niceness: int
+    allow_private: bool
 
 
 class _Batch(msgspec.Struct, array_like=True):
@@ -165,6 +166,7 @@ def parse_in_process(
     known: Callable[..., Known] | None = None,
     known_arguments: Sequence[str] = (),
     niceness: int = NICENESS,
+    allow_private: bool = False,
 ) -> BulkParse:
     """Start reading a source in a child process.
 
@@ -175,8 +177,10 @@ def parse_in_process(
             catalogue's path, so that asking about a page costs no way to the parent and back.
         known_arguments: What it is called with.
         niceness: Added to the child's nice value.
+        allow_private: As for `open_source`.
     """
-    task = _Task(spec, kind, _path_of(known) if known is not None else None, list(known_arguments), niceness)
+    known_path = _path_of(known) if known is not None else None
+    task = _Task(spec, kind, known_path, list(known_arguments), niceness, allow_private)
     process = subprocess.Popen(
         [sys.executable, "-m", "lumina_core.ingest.bulk"],
         stdin=subprocess.PIPE,
@@ -230,7 +234,7 @@ def _serve(task: _Task, out: IO[bytes]) -> None:
         items, characters = [], 0
 
     try:
-        source = open_source(task.spec, task.kind)
+        source = open_source(task.spec, task.kind, allow_private=task.allow_private)
         send()
         for item in source.items(known=_made_known(task.known, task.known_arguments)):
             items.append((_KINDS.index(type(item)), msgspec.Raw(encoder.encode(item))))

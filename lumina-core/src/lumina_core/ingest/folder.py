@@ -66,7 +66,7 @@ class Folder:
             return False
 
     @classmethod
-    def open(cls, spec: str) -> Self:
+    def open(cls, spec: str, *, allow_private: bool = False) -> Self:
         return cls(Path(spec))
 
     @property

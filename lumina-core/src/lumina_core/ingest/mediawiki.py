@@ -72,7 +72,7 @@ class MediaWikiDump:
             return False
 
     @classmethod
-    def open(cls, spec: str) -> Self:
+    def open(cls, spec: str, *, allow_private: bool = False) -> Self:
         return cls(Path(spec))
 
     @property

@@ -91,8 +91,9 @@ class SourceDriver(Protocol):
     def accepts(self, spec: str) -> bool:
         """Say, from the spec and a look at the first bytes, whether this driver reads it. Never raises."""
 
-    def open(self, spec: str) -> Source:
-        """Open it; `UnreadableSource` where that can be known before reading everything."""
+    def open(self, spec: str, *, allow_private: bool = False) -> Source:
+        """Open it; `UnreadableSource` where that can be known before reading everything. Only with `allow_private` may
+        a driver that reads from the network begin at an address of this machine or a private network."""
 
 
 _ORDER = ("url", "mediawiki-dump", "folder")
@@ -103,12 +104,13 @@ def source_kinds() -> tuple[str, ...]:
     return tuple(_drivers())
 
 
-def open_source(spec: str, kind: str | None = None) -> Source:
+def open_source(spec: str, kind: str | None = None, *, allow_private: bool = False) -> Source:
     """Open what `spec` names: a URL, a dump, a folder or a file.
 
     Args:
         spec: A path or a URL.
         kind: A driver's name; without it, the drivers are asked in turn.
+        allow_private: Whether a URL may be on this machine or a private network.
 
     Raises:
         InvalidInput: no such kind, or nobody reads this.
@@ -120,10 +122,10 @@ def open_source(spec: str, kind: str | None = None) -> Source:
     if kind is not None:
         if kind not in drivers:
             raise InvalidInput(f"there is no source kind {kind!r}", hint=f"Installed kinds: {', '.join(drivers)}.")
-        return drivers[kind].open(spec)
+        return drivers[kind].open(spec, allow_private=allow_private)
     for driver in drivers.values():
         if driver.accepts(spec):
-            return driver.open(spec)
+            return driver.open(spec, allow_private=allow_private)
     if not Path(spec).exists():
         raise InvalidInput(
             f"there is no file or folder {spec!r}", hint="Check the path; a web page's address begins with https://."

@@ -61,7 +61,8 @@ class WebPage:
 
         Args:
             url: http or https, without a user name in it.
-            allow_private: Also fetch from this machine and private networks.
+            allow_private: The URL may be on this machine or a private network. A public page still may not redirect
+                there.
             transport: What carries the requests; the network unless given.
         """
         self._url = check_url(url)
@@ -75,8 +76,8 @@ class WebPage:
         return spec.strip().lower().startswith(("http://", "https://"))
 
     @classmethod
-    def open(cls, spec: str) -> Self:
-        return cls(spec)
+    def open(cls, spec: str, *, allow_private: bool = False) -> Self:
+        return cls(spec, allow_private=allow_private)
 
     @property
     def name(self) -> str:
@@ -164,7 +165,8 @@ def fetch(
     """Fetch one page, following at most five redirects.
 
     The host is resolved once per request, every address is checked, and the connection goes to a checked address,
-    so a name that resolves differently a moment later gains nothing.
+    so a name that resolves differently a moment later gains nothing. With `allow_private` the page, and what it
+    redirects to, may be on this machine or a private network, unless a public address was on the way.
 
     Raises:
         InvalidInput: the URL, or one it redirects to, may not be fetched.
@@ -190,6 +192,7 @@ def fetch(
                 ) from error
             if isinstance(target, Fetched):
                 return target
+            allow_private = allow_private and not _is_public_host(current, resolve or _resolve)
             current = check_url(urljoin(current, target))
     raise UnreadableSource(f"{url!r} redirects more than {_MAX_REDIRECTS} times", hint="Give the final address.")
 
@@ -274,9 +277,15 @@ def _checked_address(url: httpx.URL, allow_private: bool, resolve: Resolver) -> 
         if not allow_private and not _is_public(address):
             raise InvalidInput(
                 f"{host!r} is {address}, an address of this machine or a private network",
-                hint="Pages on private networks are read only where that was allowed.",
+                hint='`lumina ingest` may read it; over REST, send "allow_private": true with the owner\'s token.',
             )
     return addresses[0]
+
+
+def _is_public_host(url: str, resolve: Resolver) -> bool:
+    logical = httpx.URL(url)
+    addresses = resolve(logical.raw_host.decode("ascii").strip("[]"), logical.port or 443)
+    return any(_is_public(address) for address in addresses)
 
 
 def _is_public(address: str) -> bool:

@@ -27,10 +27,14 @@ class JobState(StrEnum):
 
 
 class IngestRequest(RequestModel):
-    """What to read: a path on the hub's machine, or a URL. `kind` names a source driver; None tells it by looking."""
+    """What to read: a path on the hub's machine, or a URL. `kind` names a source driver; None tells it by looking.
+
+    `allow_private` lets the URL be on the hub's own machine or a private network.
+    """
 
     source: str = Field(min_length=1, max_length=4096, examples=["https://en.wikipedia.org/wiki/Anarchism"])
     kind: str | None = Field(default=None, examples=["mediawiki-dump", "folder", "url"])
+    allow_private: bool = False
 
 
 class IngestProblem(WireModel):
@@ -49,6 +53,7 @@ class IngestJob(WireModel):
     id: str
     source: str
     kind: str | None
+    allow_private: bool = False
     state: JobState
     articles: int = 0
     redirects: int = 0
