@@ -16,7 +16,7 @@ from lumina_core.errors import DependencyDown
 from lumina_core.indexing.indexer import Indexer
 from lumina_core.indexing.progress import IndexerState
 from lumina_core.memory.compressor import PadCompressor
-from lumina_core.memory.recall import CHAT_LONG, RecallSettings
+from lumina_core.memory.recall import RecallSettings
 from lumina_core.memory.service import ChatMemory, MemorySettings
 from lumina_core.retrieval.search import Searcher
 from lumina_hub.answering import load_answerer
@@ -81,8 +81,11 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
         starter = None
         if settings.starter:
             starter = await asyncio.to_thread(learn_starter, parts.graph, home.path, metrics)
-        indexer = await stack.enter_async_context(_indexer(parts, memory, settings))
-        await stack.enter_async_context(running(_background(parts, indexer, settings, metrics)))
+        compressor = PadCompressor(
+            parts.redis, parts.log, parts.store, parts.embedder, margin_s=_pad_margin_s(settings)
+        )
+        indexer = await stack.enter_async_context(_indexer(parts, memory, compressor, settings))
+        await stack.enter_async_context(running(_background(parts, indexer, compressor, settings, metrics)))
         threads = stack.enter_context(ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query"))
         reader = read_source(parts.graph, parts.worker_settings.catalogue)
         ingest = IngestService(parts.graph, indexer, JobStore(parts.redis), reader, metrics)
@@ -133,15 +136,17 @@ async def _memory(parts: Foundations, settings: Settings) -> AsyncIterator[ChatM
         await memory.close()
 
 
+def _pad_margin_s(settings: Settings) -> float:
+    return min(_PAD_MARGIN_S, settings.pad_ttl / 3)
+
+
 def _background(
-    parts: Foundations, indexer: Indexer, settings: Settings, metrics: Metrics
+    parts: Foundations, indexer: Indexer, compressor: PadCompressor, settings: Settings, metrics: Metrics
 ) -> list[Coroutine[Any, Any, None]]:
-    margin_s = min(_PAD_MARGIN_S, settings.pad_ttl / 3)
-    compressor = PadCompressor(parts.redis, parts.log, parts.store, parts.embedder, margin_s=margin_s)
     works = [
         follow_indexer(indexer, metrics),
         keep_ranks(indexer, parts.graph),
-        compressor.run(every_s=max(1.0, margin_s / 3)),
+        compressor.run(every_s=max(1.0, _pad_margin_s(settings) / 3)),
     ]
     if settings.autosave_s:
         works.append(autosave(parts.graph, every_s=settings.autosave_s))
@@ -149,13 +154,15 @@ def _background(
 
 
 @asynccontextmanager
-async def _indexer(parts: Foundations, memory: ChatMemory, settings: Settings) -> AsyncIterator[Indexer]:
+async def _indexer(
+    parts: Foundations, memory: ChatMemory, compressor: PadCompressor, settings: Settings
+) -> AsyncIterator[Indexer]:
     logs = settings.home / "logs"
     await asyncio.to_thread(logs.mkdir, mode=0o700, parents=True, exist_ok=True)
 
     async def rebuild_chat() -> None:
-        await parts.store.drop(CHAT_LONG)
-        await memory.catch_up(from_start=True)
+        await memory.rebuild()
+        await compressor.rebuild()
 
     indexer = await Indexer.start(parts.worker_settings, log_file=logs / "indexer.log", on_reindex=(rebuild_chat,))
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lumina_core.drivers.redis_client import RedisClient
-from lumina_core.drivers.vector_store import Filter, VectorStore
+from lumina_core.drivers.vector_store import CollectionSpec, Filter, VectorStore
 from lumina_core.errors import EmbedderDown, NotFound, VectorStoreDown
 from lumina_core.graph.log import GraphLog, read_log
 from lumina_core.memory.compressor import PAD_COMPRESSED, REFLECTIONS, PadCompressor
@@ -156,6 +156,23 @@ async def test_scratch_mem_is_rebuilt_from_the_log(
     (after,) = await store.retrieve("scratch_mem", [pad.id], vectors=("dense",))
     assert after.payload == before.payload
     assert after.payload["text"] == done.text
+
+
+@pytest.mark.parametrize("way", ["rebuild", "prepare"])
+async def test_scratch_mem_is_made_where_it_is_missing_or_has_other_vectors(
+    compressor: PadCompressor, pad: ScratchPad, store: VectorStore, way: str
+) -> None:
+    await pad.finish()
+    (done,) = await compressor.compress_due()
+    for spec in (None, CollectionSpec("scratch_mem", dim=8)):
+        await store.drop("scratch_mem")
+        if spec is not None:
+            await store.ensure(spec)
+
+        await getattr(compressor, way)()
+
+        (record,) = await store.retrieve("scratch_mem", [pad.id])
+        assert record.payload["text"] == done.text
 
 
 async def test_a_store_that_is_down_postpones_the_work(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,22 +10,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumina_core.memory.ranking import Ranked, Remembered, TurnRanker, utterance_text
+from lumina_core.drivers.embedder import Vectors
+from lumina_core.memory.ranking import Ranked, Remembered, TurnRanker, term_ids, utterance_text
 
 DAY_S = 86_400.0
 
 
-def remember(embedder: Any, *lines: tuple[str, str, str], start: float = 0.0) -> list[Remembered]:
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A turn with its vectors, which the ranking knows by their cosines alone."""
+
+    turn: Remembered
+    vector: Vectors
+    sentences: Vectors
+
+
+def past(
+    embedder: Any, key: str, session: str, ts: float, speaker: str, text: str, *, place: int | None = None
+) -> Past:
+    vector = embedder.embed_query(utterance_text(speaker, text))
+    return Past(Remembered(key, session, ts, speaker, term_ids(text), place), vector, vector[None, :])
+
+
+def remember(embedder: Any, *lines: tuple[str, str, str], start: float = 0.0) -> list[Past]:
     """Turns out of (session, speaker, text), a minute apart."""
-    vectors = embedder.embed([utterance_text(speaker, text) for _, speaker, text in lines])
     return [
-        Remembered(f"t{number}", session, start + 60.0 * number, speaker, text, vector)
-        for number, ((session, speaker, text), vector) in enumerate(zip(lines, vectors, strict=True))
+        past(embedder, f"t{number}", session, start + 60.0 * number, speaker, text)
+        for number, (session, speaker, text) in enumerate(lines)
     ]
 
 
-def rank(embedder: Any, turns: Sequence[Remembered], question: str) -> list[Ranked]:
-    return TurnRanker(turns).rank(question, embedder.embed_query(question))
+def rank(embedder: Any, turns: Sequence[Past], question: str) -> list[Ranked]:
+    vector = embedder.embed_query(question)
+    of_turns = np.array([each.vector @ vector for each in turns])
+    of_sentences = np.array([max(each.sentences @ vector) for each in turns])
+    return TurnRanker([each.turn for each in turns]).rank(question, of_turns, of_sentences)
 
 
 def test_an_answer_is_found_by_the_words_of_its_question(embedder: Any) -> None:
@@ -65,8 +85,8 @@ def test_the_month_a_question_names_prefers_its_turns(embedder: Any) -> None:
     turns = [
         *remember(embedder, ("a", "Ana", "I went swimming"), start=may - 200 * DAY_S),
         *[
-            Remembered("may", "b", may, "Ana", "I went swimming", embedder.embed_query("Ana: I went swimming")),
-            Remembered("other", "c", may + 90 * DAY_S, "Ben", "soup", embedder.embed_query("Ben: soup")),
+            past(embedder, "may", "b", may, "Ana", "I went swimming"),
+            past(embedder, "other", "c", may + 90 * DAY_S, "Ben", "soup"),
         ],
     ]
 
@@ -77,13 +97,27 @@ def test_the_month_a_question_names_prefers_its_turns(embedder: Any) -> None:
 
 def test_sentences_are_looked_at_one_by_one(embedder: Any) -> None:
     text = "Thanks for asking, that is so kind of you. I bought a violin. How is everything at home?"
-    whole = Remembered("whole", "a", 0, "", text, embedder.embed_query(text))
-    split = Remembered("split", "b", 0, "", text, whole.vector, embedder.embed(text.split(". ")))
-    other = Remembered("other", "c", 0, "", "soup", embedder.embed_query("soup"))
+    whole = past(embedder, "whole", "a", 0, "", text)
+    split = replace(past(embedder, "split", "b", 0, "", text), sentences=embedder.embed(text.split(". ")))
+    other = past(embedder, "other", "c", 0, "", "soup")
 
     best = rank(embedder, [whole, split, other], "Who bought a violin?")[0]
     assert best.id == "split"
     assert best.cosine > float(whole.vector @ embedder.embed_query("Who bought a violin?"))
+
+
+def test_turns_lend_only_to_those_next_to_them_in_the_session(embedder: Any) -> None:
+    said = ("the surfboard", "Gerald", "soup", "rain", "wind")
+    places = (0, 1, 2, 3, 40)  # what lies between the last two is not at hand
+    turns = [
+        past(embedder, f"t{place}", "a", place, "", text, place=place) for place, text in zip(places, said, strict=True)
+    ]
+    turns.append(past(embedder, "alone", "b", 9, "", "wind", place=0))
+
+    lexical = {hit.id: hit.contributions["lexical"] for hit in rank(embedder, turns[::-1], "Which surfboard?")}
+    assert lexical["t0"] > lexical["t1"] > lexical["t2"] > lexical["t3"]
+    assert lexical["t3"] == pytest.approx(lexical["t40"])
+    assert lexical["t40"] == pytest.approx(lexical["alone"])
 
 
 def test_nothing_to_rank_gives_nothing(embedder: Any) -> None:
@@ -108,7 +142,7 @@ def test_scores_do_not_depend_on_the_order_given_and_contributions_sum_to_them(t
 
     one = {hit.id: hit for hit in rank(from_hash, turns, "rain on the violin")}
     two = {hit.id: hit for hit in rank(from_hash, shuffled, "rain on the violin")}
-    assert one.keys() == two.keys() == {turn.id for turn in turns}
+    assert one.keys() == two.keys() == {each.turn.id for each in turns}
     for key, hit in one.items():
         assert hit.score == pytest.approx(two[key].score)
         assert hit.score == pytest.approx(sum(hit.contributions.values()))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from lumina_core.answers.base import Outcome
 from lumina_core.drivers.redis_client import RedisClient
-from lumina_core.drivers.vector_store import Filter, VectorStore
+from lumina_core.drivers.vector_store import CollectionSpec, Filter, VectorStore
 from lumina_core.errors import InvalidInput, NotFound, StorageFull, VectorStoreDown
 from lumina_core.graph.log import GraphLog, read_log
+from lumina_core.memory.events import QA_TURN, announce_turn
 from lumina_core.memory.service import ChatMemory
-from lumina_core.memory.turns import TURNS, FeedbackValue
+from lumina_core.memory.turns import TURNS, FeedbackValue, Turn, TurnId
 
 Answers = Callable[..., Any]
 
@@ -102,15 +105,143 @@ async def test_everything_is_rebuilt_from_the_log_alone(
     await memory.feedback(turns[0].id, "ann", FeedbackValue.DOWN)
     await redis.flushall()
     await store.delete("chat_long", Filter())
-    embedded = embedder.embedded
 
     again = await ChatMemory.open(log, store, redis, embedder, tmp_path / "other.sqlite", now=clock)
 
-    assert embedder.embedded == embedded  # the log has the vectors
     assert {turn.id for turn in await again.history("ann", "s")} == {turn.id for turn in turns}
     assert {hit.id for hit in await again.recall("ann", "rye bread")} == {turn.id for turn in turns}
     assert (await again.turn(turns[0].id, "ann")).feedback is FeedbackValue.DOWN
     await again.close()
+
+
+async def points_of(store: VectorStore) -> dict[str, Any]:
+    """All of `chat_long` but its times of writing: payload and vectors."""
+    page, _ = await store.scroll("chat_long", limit=1000)
+    records = await store.retrieve(
+        "chat_long", sorted(record.id for record in page), vectors=("dense", "sentences", "bm25")
+    )
+    return {
+        record.id: (
+            dict(record.payload),
+            record.dense.round(4).tolist(),
+            record.sentences.round(3).tolist(),
+            record.bm25.indices.tolist(),
+        )
+        for record in records
+        if record.dense is not None and record.sentences is not None and record.bm25 is not None
+    }
+
+
+async def test_a_rebuild_makes_what_was_there_before_whatever_became_of_it(
+    memory: ChatMemory, make_answer: Answers, store: VectorStore, redis: RedisClient, clock: Any
+) -> None:
+    for number in range(5):
+        answer = make_answer(f"Sourdough, said {number} times. It is sour.", "Rye bread")
+        query = f"How is rye bread {number} baked?"
+        await remember(memory, f"How {number}?", answer, session=f"s{number % 2}", query=query)
+        clock.pass_s(5)
+    keys = ["chat:turns:ann:s0", "chat:turns:ann:s1", "chat:sessions:ann"]
+    in_redis: list[Any] = [await redis.zrange(key, 0, -1, withscores=True) for key in keys]
+    in_store = await points_of(store)
+    assert len(in_store) == 5
+
+    await redis.flushall()
+    await redis.zadd("chat:turns:bob:never", {"what no log knows": 1.0})
+    await store.drop("chat_long")
+    assert await memory.rebuild() == 5
+
+    assert [await redis.zrange(key, 0, -1, withscores=True) for key in keys] == in_redis
+    assert await redis.exists("chat:turns:bob:never") == 0
+    assert await points_of(store) == in_store
+
+
+async def test_turns_made_during_a_rebuild_are_where_the_others_are(
+    memory: ChatMemory, make_answer: Answers, store: VectorStore, clock: Any
+) -> None:
+    await remember(memory, "rye bread", make_answer("sourdough"))
+    clock.pass_s(1)
+
+    rebuilding = asyncio.create_task(memory.rebuild())
+    made = []
+    while not rebuilding.done():
+        made.append(await memory.remember(owner="ann", session="s", question="oat bread", answer=make_answer("yeast")))
+        clock.pass_s(1)
+    await rebuilding
+    await memory.settle()
+    await memory.catch_up()
+
+    assert [turn.id for turn in await memory.history("ann", "s", limit=3)] == [turn.id for turn in made][-3:]
+    assert await store.count("chat_long") == 1 + len(made)
+
+
+async def test_a_collection_with_other_vectors_is_made_anew(
+    memory: ChatMemory,
+    make_answer: Answers,
+    log: GraphLog,
+    store: VectorStore,
+    redis: RedisClient,
+    embedder: Any,
+    tmp_path: Path,
+    clock: Any,
+) -> None:
+    turn = await remember(memory, "rye bread", make_answer("sourdough"))
+    await store.drop("chat_long")
+    await store.ensure(CollectionSpec("chat_long", keyword_fields=("owner",)))
+
+    again = await ChatMemory.open(log, store, redis, embedder, tmp_path / "chat2.sqlite", now=clock)
+
+    assert [hit.id for hit in await again.recall("ann", "rye bread")] == [turn.id]
+    await again.close()
+
+
+async def test_a_rewritten_question_is_recalled_by_what_it_stood_for(memory: ChatMemory, make_answer: Answers) -> None:
+    turn = await remember(memory, "And how?", make_answer("With yeast."), query="How is sourdough baked?")
+
+    (hit,) = await memory.recall("ann", "sourdough baked")
+    assert (hit.id, hit.user, hit.assistant) == (turn.id, "And how?", "With yeast.")
+
+
+async def test_each_acknowledged_turn_is_announced_once_and_without_its_words(
+    memory: ChatMemory, make_answer: Answers, redis: RedisClient
+) -> None:
+    turn = await remember(memory, "What is rye bread?", make_answer("A bread of rye flour.", "Rye bread"))
+    await memory.rebuild()
+
+    events: Any = await redis.xrange(QA_TURN)
+    ((_, event),) = events
+    assert event == {
+        "type": "QA_TURN",
+        "id": turn.id,
+        "session": "s",
+        "owner": "ann",
+        "ts": repr(turn.ts),
+        "confidence": "0.8",
+        "outcome": "answered",
+    }
+
+
+async def test_the_stream_of_turns_keeps_the_latest(redis: RedisClient) -> None:
+    async with redis.pipeline(transaction=False) as pipe:
+        for _ in range(10_300):
+            pipe.xadd(QA_TURN, {"id": "old"})
+        await pipe.execute()
+    turn = Turn(TurnId("chat_20261122T090000Z_000001"), "s", 1.0, "q", "a", 0.5)
+
+    await announce_turn(redis, turn, "ann", Outcome.PARTIAL)
+
+    assert 10_000 <= await redis.xlen(QA_TURN) < 10_200
+    newest: Any = await redis.xrevrange(QA_TURN, count=1)
+    ((_, last),) = newest
+    assert (last["id"], last["outcome"]) == (turn.id, "partial")
+
+
+async def test_history_that_redis_lost_is_read_from_the_log(
+    memory: ChatMemory, make_answer: Answers, redis: RedisClient
+) -> None:
+    await remember(memory, "What is the capital of Alabama?", make_answer("Montgomery.", "Alabama"))
+    await redis.flushall()
+
+    assert (await memory.stand_alone("ann", "s", "When was it founded?")).query == "When was Alabama founded?"
 
 
 async def test_a_turn_made_while_the_embedder_was_down_is_embedded_later(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from lumina_core.answers.base import Answer, Answerer, Outcome
-from lumina_core.errors import DependencyDown
+from lumina_core.errors import DependencyDown, NotFound
 from lumina_core.memory.followup import Rewritten
 from lumina_core.memory.recall import Recalled
 from lumina_core.memory.service import ChatMemory
@@ -141,10 +141,11 @@ class ChatService:
         return await self._memory.stand_alone(principal.id, question.session, question.query)
 
     async def _recalled(self, principal: Principal, query: str) -> Sequence[Recalled]:
-        """Past turns. An answer does not fail for want of them: what is down is told by the search beside this."""
+        """Past turns. An answer does not fail for want of them: what is down is told by the search beside this, and
+        while their collection is made anew there are none."""
         try:
             return await self._memory.recall(principal.id, query)
-        except DependencyDown as error:
+        except (DependencyDown, NotFound) as error:
             _log.warning("recall_failed", reason=error.message)
             return ()
 

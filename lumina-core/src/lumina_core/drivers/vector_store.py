@@ -57,7 +57,7 @@ class CollectionSpec:
 COLLECTIONS: tuple[CollectionSpec, ...] = (
     CollectionSpec("articles", keyword_fields=("id", "source")),
     CollectionSpec("chunks", sentences=True, keyword_fields=("article", "source"), number_fields=("ts",)),
-    CollectionSpec("chat_long", keyword_fields=("owner", "session"), number_fields=("ts",)),
+    CollectionSpec("chat_long", sentences=True, keyword_fields=("owner", "spot"), number_fields=("ts",)),
     CollectionSpec("scratch_mem", keyword_fields=("owner",), number_fields=("ts",)),
 )
 

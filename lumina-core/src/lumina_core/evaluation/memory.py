@@ -1,7 +1,8 @@
 """How well past turns are found again: `lumina eval memory FILE`.
 
 The file holds one dialogue a line: `{"turns": [{"id", "session", "ts", "speaker", "text"}], "questions": [{"question",
-"evidence": [turn ids]}]}`. Each dialogue is remembered for itself, and ranked by the code that recalls turns in chats.
+"evidence": [turn ids]}]}`. Each dialogue is remembered for itself, and ranked by the code that recalls turns in chats,
+out of the same signals.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from lumina_core.drivers.embedder import Embedder
+from lumina_core.drivers.embedder import Embedder, Vectors
 from lumina_core.errors import InvalidInput
-from lumina_core.memory.ranking import RankingSettings, Remembered, TurnRanker, utterance_text
-from lumina_core.text.sentences import split_sentences
+from lumina_core.memory.ranking import RankingSettings, Remembered, TurnRanker, term_ids, utterance_text
+from lumina_core.memory.recall import matched_sentences
 
 __all__ = ["MemoryReport", "evaluate_memory"]
 
@@ -117,29 +119,36 @@ def _shares(
 ) -> Iterator[tuple[float, ...]]:
     if not asked:
         return
-    ranker = TurnRanker(_remember(dialogue.turns, embedder), settings)
-    vectors = embedder.embed([question.question for question in asked])
-    for question, vector in zip(asked, vectors, strict=True):
-        ranked = [hit.id for hit in ranker.rank(question.question, vector, limit=_DEPTHS[-1])]
+    ranker = TurnRanker(
+        [Remembered(turn.id, turn.session, turn.ts, turn.speaker, term_ids(turn.text)) for turn in dialogue.turns],
+        settings,
+    )
+    of_turns, of_sentences = _cosines(dialogue.turns, [question.question for question in asked], embedder)
+    for row, question in enumerate(asked):
+        hits = ranker.rank(question.question, of_turns[row], of_sentences[row], limit=_DEPTHS[-1])
+        ranked = [hit.id for hit in hits]
         evidence = set(question.evidence)
         yield tuple(len(evidence.intersection(ranked[:depth])) / len(evidence) for depth in _DEPTHS)
 
 
-def _remember(turns: Sequence[_Turn], embedder: Embedder) -> list[Remembered]:
-    texts: dict[str, int] = {}
+def _cosines(turns: Sequence[_Turn], questions: Sequence[str], embedder: Embedder) -> tuple[Vectors, Vectors]:
+    """`(questions, turns)` each: the cosine to the turn, and the best one to a sentence of it. One call embeds all."""
+    rows: dict[str, int] = {}
 
-    def row(speaker: str, text: str) -> int:
-        return texts.setdefault(utterance_text(speaker, text), len(texts))
+    def row(text: str) -> int:
+        return rows.setdefault(text, len(rows))
 
-    whole = [row(turn.speaker, turn.text) for turn in turns]
-    parts = [[row(turn.speaker, turn.text[a:b]) for a, b in split_sentences(turn.text)] for turn in turns]
-    vectors = embedder.embed(list(texts))
-    return [
-        Remembered(
-            turn.id, turn.session, turn.ts, turn.speaker, turn.text, vectors[own], vectors[rows] if rows else None
-        )
-        for turn, own, rows in zip(turns, whole, parts, strict=True)
-    ]
+    whole = [row(utterance_text(turn.speaker, turn.text)) for turn in turns]
+    parts: list[int] = []
+    first: list[int] = []
+    for turn, own in zip(turns, whole, strict=True):
+        first.append(len(parts))
+        sentences = [row(utterance_text(turn.speaker, sentence)) for sentence in matched_sentences(turn.text)]
+        parts += sentences or [own]
+    asked = [row(question) for question in questions]
+    vectors = embedder.embed(list(rows))
+    cosines = vectors[asked] @ vectors.T
+    return cosines[:, whole], np.maximum.reduceat(cosines[:, parts], first, axis=1)
 
 
 def _read(file: Path) -> Iterator[_Dialogue]:

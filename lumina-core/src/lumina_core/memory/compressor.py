@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ import structlog
 from redis.asyncio import Redis
 
 from lumina_core.drivers.embedder import Embedder
-from lumina_core.drivers.vector_store import Point, VectorStore
-from lumina_core.errors import DependencyDown, StorageFull
+from lumina_core.drivers.vector_store import COLLECTIONS, CollectionSpec, Point, VectorStore
+from lumina_core.errors import Conflict, DependencyDown, NotFound, StorageFull
 from lumina_core.graph.log import GraphLog, LogPosition, read_log, read_log_backwards
 from lumina_core.memory.scratchpad import DEADLINES, Note, PadId, notes_of
 from lumina_core.memory.summary import central_sentences
@@ -84,10 +84,14 @@ class PadCompressor:
 
     async def run(self, *, every_s: float = 5.0) -> None:
         """Compress for ever, one round every `every_s`. What is down is waited for; cancel to stop."""
+        is_prepared = False
         while True:
             try:
+                if not is_prepared:
+                    await self.prepare()
+                    is_prepared = True
                 await self.compress_due()
-            except (DependencyDown, StorageFull) as error:
+            except (DependencyDown, StorageFull, NotFound) as error:  # NotFound: `scratch_mem` is being made anew
                 _log.warning("pad_compression_postponed", reason=error.message)
             await asyncio.sleep(every_s)
 
@@ -174,6 +178,31 @@ class PadCompressor:
             pipe.zrem(DEADLINES, pad)
             pipe.delete(_claim_key(pad))
             await pipe.execute()
+
+    async def prepare(self) -> None:
+        """Make `scratch_mem`, out of the log, where it is missing, empty or has other vectors. Raises as `rebuild`."""
+        try:
+            await self._store.ensure(self._spec())
+        except Conflict as error:
+            _log.warning("scratch_mem_remade", reason=error.message)
+            await self.rebuild()
+            return
+        if await self._store.count(SCRATCH_MEM) == 0:
+            await self.catch_up()
+
+    async def rebuild(self) -> None:
+        """Drop `scratch_mem` and fill it from the log's first line.
+
+        Raises:
+            VectorStoreDown, StorageFull: As they say; what is missing then is there after the next `rebuild`.
+        """
+        await self._store.drop(SCRATCH_MEM)
+        await self._store.ensure(self._spec())
+        await self.catch_up()
+
+    def _spec(self) -> CollectionSpec:
+        spec = next(spec for spec in COLLECTIONS if spec.name == SCRATCH_MEM)
+        return replace(spec, dim=self._embedder.info.dim)
 
     async def catch_up(self, after: LogPosition | None = None, *, batch: int = 256) -> LogPosition | None:
         """Bring `scratch_mem` up to the log. Returns the position after the last line, to pass as `after` next time."""

@@ -15,37 +15,36 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lumina_core.drivers.embedder import Vectors
-from lumina_core.text.analysis import terms
+from lumina_core.text.analysis import term_id, terms
 
-__all__ = ["Ranked", "RankingSettings", "Remembered", "TurnRanker", "turn_sentence_text", "utterance_text"]
+__all__ = ["Ranked", "RankingSettings", "Remembered", "TurnRanker", "term_ids", "utterance_text"]
 
 Scores = NDArray[np.float64]
+TermIds = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """One turn to be ranked. `speaker` is "" where a turn is a question with its answer.
 
-    `sentences` is `(n, dim)`, the vectors of the turn's sentences; without them the turn's own vector stands in.
+    `terms` is `term_ids` of its text. `place` counts the turns of its session from 0: with it, neighbours are known
+    even where turns between them are not at hand. Without it, turns at hand are taken to follow each other.
     """
 
     id: str
     session: str
     ts: float
     speaker: str
-    text: str
-    vector: NDArray[np.float32]
-    sentences: Vectors | None = None
+    terms: TermIds
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,43 +76,48 @@ class Ranked:
 
 
 def utterance_text(speaker: str, text: str) -> str:
-    """What of an utterance is embedded: who speaks belongs to it, since questions name the speaker."""
+    """What of an utterance, or of a sentence of one, is embedded: questions name who spoke, so that belongs to it."""
     return f"{speaker}: {text}" if speaker else text
 
 
-def turn_sentence_text(speaker: str, sentence: str) -> str:
-    """What of one sentence of an utterance is embedded."""
-    return utterance_text(speaker, sentence)
+def term_ids(text: str) -> TermIds:
+    """The terms of a text as the ranking counts them, in order."""
+    return np.array([term_id(term) for term in terms(text)], dtype=np.uint32)
 
 
 class TurnRanker:
-    """Turns made ready for many questions. The order turns are given in does not matter; sessions are ordered by time,
-    ties as given."""
+    """Turns made ready for many questions. The order turns are given in does not matter; sessions are ordered by place
+    or else by time, ties as given."""
 
     def __init__(self, turns: Sequence[Remembered], settings: RankingSettings | None = None) -> None:
         self._settings = settings or RankingSettings()
-        order = sorted(range(len(turns)), key=lambda index: (turns[index].session, turns[index].ts, index))
-        self._turns = [turns[index] for index in order]
+        has_places = all(turn.place is not None for turn in turns)
+        places = [turn.place or 0 if has_places else 0 for turn in turns]
+        order = sorted(range(len(turns)), key=lambda at: (turns[at].session, places[at], turns[at].ts, at))
+        self._turns = [turns[at] for at in order]
         self._given = np.array(order, dtype=np.int64)
-        self._same_session = [
-            np.array(
-                [a.session == b.session for a, b in zip(self._turns, self._turns[step:], strict=False)], dtype=bool
-            )
-            for step in range(1, 1 + self._reach())
-        ]
-        self._vectors = np.array([turn.vector for turn in self._turns], dtype=np.float32)
-        rows = [turn.vector[None, :] if turn.sentences is None else turn.sentences for turn in self._turns]
-        self._sentences = np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
-        self._first_sentence = np.cumsum([0, *(len(row) for row in rows)])[:-1]
-        self._names = {term for turn in self._turns for term in terms(turn.speaker)}
-        self._count_terms()
+        where = np.array([places[at] for at in order]) if has_places else np.arange(len(order))
+        sessions = np.unique(np.array([turn.session for turn in self._turns], dtype=str), return_inverse=True)[1]
+        self._pairs = _pairs(sessions, where, reach=_reach(self._settings))
+        self._names = {term_id(term) for speaker in {turn.speaker for turn in turns} for term in terms(speaker)}
+        self._terms = np.concatenate([turn.terms for turn in self._turns]) if turns else np.zeros(0, np.uint32)
+        self._holder = np.repeat(np.arange(len(order)), [len(turn.terms) for turn in self._turns])
+        self._norm = self._length_norm()
 
-    def rank(self, question: str, vector: NDArray[np.float32], *, limit: int | None = None) -> list[Ranked]:
+    def rank(
+        self,
+        question: str,
+        turn_cosines: NDArray[np.floating],
+        sentence_cosines: NDArray[np.floating],
+        *,
+        limit: int | None = None,
+    ) -> list[Ranked]:
         """Order the turns for a question.
 
         Args:
             question: Standing alone.
-            vector: Its embedding, `(dim,)`, unit length, by the embedder the turns' vectors are from.
+            turn_cosines: Of the question's vector to each turn's, `(n,)`, in the order the turns were given in.
+            sentence_cosines: The best of each turn's sentences, likewise.
             limit: How many to return, all where None.
 
         Returns:
@@ -122,8 +126,8 @@ class TurnRanker:
         if not self._turns:
             return []
         settings = self._settings
-        own = self._vectors @ vector
-        sentences = np.maximum.reduceat(self._sentences @ vector, self._first_sentence)
+        own = turn_cosines[self._given].astype(np.float64)
+        sentences = sentence_cosines[self._given].astype(np.float64)
         lexical, matched = self._lexical(question)
         context = self._with_neighbours(_z(own), settings.dense_before, settings.dense_after)
         signals = {
@@ -139,81 +143,86 @@ class TurnRanker:
         cosines = np.maximum(own, sentences)
         return [
             Ranked(
-                self._turns[index].id,
-                float(total[index]),
-                float(cosines[index]),
-                float(matched[index]),
-                {name: float(values[index]) for name, values in signals.items()},
+                self._turns[at].id,
+                float(total[at]),
+                float(cosines[at]),
+                float(matched[at]),
+                {name: float(values[at]) for name, values in signals.items()},
             )
-            for index in best
+            for at in best
         ]
 
-    def _reach(self) -> int:
-        s = self._settings
-        return max(len(s.lexical_before), len(s.lexical_after), len(s.dense_before), len(s.dense_after))
-
-    def _neighbours(
-        self, before: Sequence[float], after: Sequence[float]
-    ) -> list[tuple[slice, slice, NDArray[np.bool_], float]]:
-        """(the turns that receive, the turns that give, which pairs share a session, weight), for every distance."""
-        n = len(self._turns)
-        pairs = []
-        for step, weight in enumerate(before, 1):
-            if step < n:
-                pairs.append((slice(step, n), slice(0, n - step), self._same_session[step - 1], weight))
-        for step, weight in enumerate(after, 1):
-            if step < n:
-                pairs.append((slice(0, n - step), slice(step, n), self._same_session[step - 1], weight))
-        return pairs
-
     def _with_neighbours(self, values: Scores, before: Sequence[float], after: Sequence[float]) -> Scores:
+        """Add to each turn, along the last axis, what the turns next to it lend."""
         total = values.astype(np.float64)
-        for to, source, same, weight in self._neighbours(before, after):
-            total[to] += weight * np.where(same, values[source], 0.0)
+        for step, (earlier, later) in enumerate(self._pairs):
+            if step < len(before):
+                total[..., later] += before[step] * values[..., earlier]
+            if step < len(after):
+                total[..., earlier] += after[step] * values[..., later]
         return total
 
-    def _count_terms(self) -> None:
-        """Terms of each turn, and the lengths BM25 divides by: of the turns with their neighbours, names aside."""
-        self._counts = [_term_counts(turn.text) for turn in self._turns]
-        n = len(self._turns)
-        lengths = np.array(
-            [counts.total() - sum(counts[name] for name in self._names) for counts in self._counts], dtype=np.float64
-        )
+    def _length_norm(self) -> Scores:
+        """What BM25 divides by: the terms of a turn with its neighbours', names aside."""
         settings = self._settings
+        holder = self._holder
+        if self._names:
+            holder = holder[~np.isin(self._terms, np.array(sorted(self._names), dtype=np.uint32))]
+        lengths = np.bincount(holder, minlength=len(self._turns)).astype(np.float64)
         wide = self._with_neighbours(lengths, settings.lexical_before, settings.lexical_after)
-        mean = float(wide.mean()) if n else 0.0
-        self._norm = settings.k1 * (1.0 - settings.b + settings.b * wide / (mean or 1.0))
+        mean = float(wide.mean()) if len(wide) else 0.0
+        return settings.k1 * (1.0 - settings.b + settings.b * wide / (mean or 1.0))
 
     def _lexical(self, question: str) -> tuple[Scores, Scores]:
         """BM25 with the neighbours' terms at their weights, and the share of the question's IDF weight found."""
         settings = self._settings
         n = len(self._turns)
-        score, matched, total = np.zeros(n), np.zeros(n), 0.0
-        for term in sorted({term for term in terms(question) if term not in self._names}):
-            own = np.array([counts[term] for counts in self._counts], dtype=np.float64)
-            holding = int(np.count_nonzero(own))
-            idf = float(np.log1p((n - holding + 0.5) / (holding + 0.5)))
-            total += idf
-            if not holding:
-                continue
-            frequency = self._with_neighbours(own, settings.lexical_before, settings.lexical_after)
-            score += idf * frequency * (settings.k1 + 1.0) / (frequency + self._norm)
-            matched += idf * (frequency > 0)
-        return score, matched / total if total else matched
+        asked = np.array(sorted({term_id(term) for term in terms(question)} - self._names), dtype=np.uint32)
+        if not len(asked):
+            return np.zeros(n), np.zeros(n)
+        column = np.minimum(np.searchsorted(asked, self._terms), len(asked) - 1)
+        is_asked = asked[column] == self._terms
+        cells = column[is_asked] * n + self._holder[is_asked]
+        own = np.bincount(cells, minlength=len(asked) * n).reshape(len(asked), n).astype(np.float64)
+        holding = np.count_nonzero(own, axis=1)
+        idf = np.log1p((n - holding + 0.5) / (holding + 0.5))
+        frequency = self._with_neighbours(own, settings.lexical_before, settings.lexical_after)
+        score = idf @ (frequency * (settings.k1 + 1.0) / (frequency + self._norm))
+        return score, (idf @ (frequency > 0)) / idf.sum()
 
     def _dates(self, question: str) -> Scores | None:
         """How well each turn's day fits the dates the question names, 0 to 1; None where it names none."""
         asked = _dates_in(question)
         if not asked:
             return None
-        days = [datetime.fromtimestamp(turn.ts, UTC) for turn in self._turns]
-        return np.array([max(date.fit(day) for date in asked) for day in days])
+        return np.array([max(date.fit(day) for date in asked) for day in self._days])
+
+    @cached_property
+    def _days(self) -> list[datetime]:
+        return [datetime.fromtimestamp(turn.ts, UTC) for turn in self._turns]
 
 
-@lru_cache(maxsize=4096)
-def _term_counts(text: str) -> Counter[str]:
-    """Kept between questions: the same past is ranked again and again. Not to be changed."""
-    return Counter(terms(text))
+def _reach(settings: RankingSettings) -> int:
+    weights = (settings.lexical_before, settings.lexical_after, settings.dense_before, settings.dense_after)
+    return max(len(each) for each in weights)
+
+
+def _pairs(
+    sessions: NDArray[np.intp], places: NDArray[np.intp], *, reach: int
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """For every distance from 1 to `reach`: the (earlier, later) turns of one session that are so far apart.
+
+    Turns come by session and place, so turns that far apart have no more than that many between them.
+    """
+    pairs = []
+    for step in range(1, reach + 1):
+        found = []
+        for rows in range(1, step + 1):
+            (first,) = np.nonzero((sessions[rows:] == sessions[:-rows]) & (places[rows:] - places[:-rows] == step))
+            found.append((first, first + rows))
+        earlier, later = np.concatenate(found, axis=1)
+        pairs.append((earlier, later))
+    return pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,44 +3,61 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lumina_core.drivers.embedder import Embedder
-from lumina_core.drivers.vector_store import Filter, Match, Point, Query, Range, Record, StoreHit, VectorStore
+from lumina_core.drivers.embedder import Embedder, Vectors
+from lumina_core.drivers.vector_store import Filter, Match, Point, Query, Range, StoreHit, VectorStore
 from lumina_core.memory.ranking import Ranked, RankingSettings, Remembered, TurnRanker
 from lumina_core.memory.turns import Turn, TurnId, turn_text
+from lumina_core.retrieval.encoding import ENCODING_VERSION, pack_terms, unpack_terms
 from lumina_core.text.analysis import bm25_document, bm25_query
+from lumina_core.text.sentences import split_sentences
 
-__all__ = ["CHAT_LONG", "RECALL_MAX_DAYS", "RECALL_TOP_K", "RecallSettings", "Recalled", "TurnRecall", "turn_point"]
+__all__ = [
+    "CHAT_LONG",
+    "RECALL_MAX_DAYS",
+    "RECALL_TOP_K",
+    "SENTENCES_KEPT",
+    "TURN_ENCODING",
+    "RecallSettings",
+    "Recalled",
+    "TurnRecall",
+    "matched_sentences",
+    "turn_point",
+]
 
 CHAT_LONG = "chat_long"
 RECALL_TOP_K = 3
 RECALL_MAX_DAYS = 14.0
+SENTENCES_KEPT = 12
+"""Sentences of a turn that are matched one by one; those beyond count by the turn's own vector alone."""
+TURN_ENCODING = f"1.{ENCODING_VERSION}"
+"""Changes when equal turns give other points than before: `chat_long` is then filled anew."""
 
 _DAY_S = 86_400.0
-_FIELDS = ("id", "session", "ts", "user", "text", "confidence")
+_NEIGHBOURS = (0, -1, 1, -2, 2)
+_LOOKED_AT = 20
+_FIELDS = ("session", "place", "ts", "user", "text", "terms", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
 class RecallSettings:
     """`top_k` turns of the last `max_days` days are recalled, at most.
 
-    Up to `whole` turns in that time are all ranked; of more, the `candidates` best by vector, as many by terms, and
-    the `sessions` these are from, up to `whole` turns of them. A turn is recalled only where its cosine reaches
-    `min_cosine` or `min_matched` of the question's term weight is found in it or next to it: a ranking alone always has
-    a first place.
+    Up to `ranked` turns in that time are all ranked; of more, the `candidates` best by vector, as many by terms, and
+    the turns next to these. A turn is recalled only where its cosine reaches `min_cosine` or `min_matched` of the
+    question's term weight is found in it or next to it: a ranking alone always has a first place.
     """
 
     top_k: int = RECALL_TOP_K
     max_days: float = RECALL_MAX_DAYS
-    whole: int = 512
-    candidates: int = 64
-    sessions: int = 24
+    ranked: int = 128
+    candidates: int = 24
     min_cosine: float = 0.35
     min_matched: float = 0.6
     ranking: RankingSettings = field(default_factory=RankingSettings)
@@ -61,22 +78,48 @@ class Recalled:
     contributions: Mapping[str, float]
 
 
-def turn_point(turn: Turn, owner: str, vector: NDArray[np.float32]) -> Point:
-    """A turn as a point of `chat_long`: the seed's payload, the owner, and the question."""
+def matched_sentences(*texts: str) -> list[str]:
+    """The sentences of a turn that get vectors of their own, such as its question and those of its answer."""
+    found = (text[start:end] for text in texts for start, end in split_sentences(text))
+    return list(itertools.islice(found, SENTENCES_KEPT))
+
+
+def turn_point(turn: Turn, owner: str, *, query: str, place: int, vector: Vectors, sentences: Vectors) -> Point:
+    """A turn as a point of `chat_long`: the seed's payload, the owner, the question, and what the ranking needs.
+
+    Args:
+        turn: Its answer without markers.
+        query: The question as it stands alone: what the turn is found by.
+        place: How many turns of the session came before it.
+        vector: Of `turn_text(query, turn.assistant)`, `(dim,)`.
+        sentences: Of `matched_sentences(query, turn.assistant)`, `(n, dim)`; the turn's own vector where there is none.
+    """
+    text = turn_text(query, turn.assistant)
     return Point(
         id=turn.id,
         dense=vector,
+        sentences=sentences if len(sentences) else vector[None, :],
         payload={
             "id": turn.id,
             "owner": owner,
             "session": turn.session,
+            "place": place,
+            "spot": _spot(turn.session, place),
             "ts": turn.ts,
             "confidence": turn.confidence,
             "text": turn.assistant,
             "user": turn.user,
+            "terms": pack_terms([text])[0],
         },
-        bm25=bm25_document("", "", turn_text(turn.user, turn.assistant)),
+        bm25=bm25_document("", "", text),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    payload: Mapping[str, Any]
+    cosine: float
+    sentence_cosine: float
 
 
 class TurnRecall:
@@ -107,62 +150,79 @@ class TurnRecall:
             return []
         since = Filter(must=(Match("owner", (owner,)), Range("ts", gte=now - settings.max_days * _DAY_S, lte=now)))
         vector = await asyncio.to_thread(self._embedder.embed_query, question)
-        records = await self._candidates(question, vector, since)
-        if not records:
-            return []
-        by_id = {record.id: record for record in records}
-        ranked = await asyncio.to_thread(self._rank, question, vector, records)
+        candidates = await self._candidates(question, vector, since)
+        ranked = _rank(question, candidates, settings.ranking, limit=wanted + len(exclude) + _LOOKED_AT)
         kept = [
             hit
             for hit in ranked
             if hit.id not in exclude and (hit.cosine >= settings.min_cosine or hit.matched >= settings.min_matched)
         ]
-        return [_recalled(by_id[hit.id].payload, hit) for hit in kept[:wanted]]
+        return [_recalled(candidates[hit.id].payload, hit) for hit in kept[:wanted]]
 
-    async def _candidates(self, question: str, vector: NDArray[np.float32], since: Filter) -> list[Record]:
+    async def _candidates(self, question: str, vector: Vectors, since: Filter) -> dict[str, _Candidate]:
+        """What is ranked, in two round trips: which turns, then their payloads and cosines. No vector travels."""
         settings = self._settings
-        ids = await self._ids(since, settings.whole + 1)
-        if len(ids) > settings.whole:
-            dense, lexical = await self._store.query(
-                CHAT_LONG,
-                [
-                    Query("dense", vector, settings.candidates, since, payload=("session",)),
-                    Query("bm25", bm25_query(question), settings.candidates, since, payload=("session",)),
-                ],
-            )
-            sessions = tuple(_sessions_of(dense, lexical)[: settings.sessions])
-            ids = await self._ids(Filter(must=(*since.must, Match("session", sessions))), settings.whole)
-            ids = list(dict.fromkeys([hit.id for hit in (*dense, *lexical)] + ids))
-        return await self._store.retrieve(CHAT_LONG, ids, payload=_FIELDS, vectors=("dense",)) if ids else []
-
-    async def _ids(self, wanted: Filter, limit: int) -> list[str]:
-        page, _ = await self._store.scroll(CHAT_LONG, filter=wanted, limit=limit, payload=("id",))
-        return [record.id for record in page]
-
-    def _rank(self, question: str, vector: NDArray[np.float32], records: Sequence[Record]) -> list[Ranked]:
-        turns = [
-            Remembered(
-                record.id,
-                record.payload["session"],
-                float(record.payload["ts"]),
-                "",
-                turn_text(record.payload.get("user", ""), record.payload["text"]),
-                record.dense,
-            )
-            for record in records
-            if record.dense is not None
-        ]
-        return TurnRanker(turns, self._settings.ranking).rank(question, vector)
+        place = ("session", "place")
+        dense, lexical = await self._store.query(
+            CHAT_LONG,
+            [
+                Query("dense", vector, settings.ranked, since, payload=place),
+                Query("bm25", bm25_query(question), settings.candidates, since, payload=place),
+            ],
+        )
+        if not dense:
+            return {}
+        wanted = since
+        if len(dense) == settings.ranked:  # there may be more
+            spots = _spots_around(dense[: settings.candidates], lexical)
+            wanted = Filter(must=(*since.must, Match("spot", tuple(itertools.islice(spots, settings.ranked)))))
+        of_turns, of_sentences = await self._store.query(
+            CHAT_LONG,
+            [
+                Query("dense", vector, settings.ranked, wanted, exact=True, payload=_FIELDS),
+                Query("sentences", vector, settings.ranked, wanted),
+            ],
+        )
+        by_sentence = {hit.id: hit.score for hit in of_sentences}
+        return {hit.id: _Candidate(hit.payload, hit.score, by_sentence.get(hit.id, hit.score)) for hit in of_turns}
 
 
-def _sessions_of(dense: Sequence[StoreHit], lexical: Sequence[StoreHit]) -> list[str]:
-    """Sessions by the best place one of their turns has in either list."""
-    best: dict[str, int] = {}
-    for hits in (dense, lexical):
-        for place, hit in enumerate(hits):
-            session = hit.payload["session"]
-            best[session] = min(place, best.get(session, place))
-    return sorted(best, key=lambda session: (best[session], session))
+def _spot(session: str, place: int) -> str:
+    """What a turn is fetched by as somebody's neighbour."""
+    return f"{place}:{session}"
+
+
+def _spots_around(*rankings: Sequence[StoreHit]) -> dict[str, None]:
+    """The spots of some turns and of those next to them, the best ranked first."""
+    spots: dict[str, None] = {}
+    for hits in itertools.zip_longest(*rankings):
+        for hit in filter(None, hits):
+            place = hit.payload["place"]
+            for step in _NEIGHBOURS:
+                spots.setdefault(_spot(hit.payload["session"], place + step))
+    return spots
+
+
+def _rank(
+    question: str, candidates: Mapping[str, _Candidate], settings: RankingSettings, *, limit: int
+) -> list[Ranked]:
+    turns = [
+        Remembered(
+            turn_id,
+            candidate.payload["session"],
+            float(candidate.payload["ts"]),
+            "",
+            unpack_terms(candidate.payload["terms"]),
+            candidate.payload["place"],
+        )
+        for turn_id, candidate in candidates.items()
+    ]
+    return TurnRanker(turns, settings).rank(
+        question,
+        np.array([candidate.cosine for candidate in candidates.values()]),
+        np.array([candidate.sentence_cosine for candidate in candidates.values()]),
+        limit=limit,
+    )
 
 
 def _recalled(payload: Mapping[str, Any], hit: Ranked) -> Recalled:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import secrets
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,11 +15,22 @@ from redis.asyncio import Redis
 
 from lumina_core.answers.base import Answer, Outcome
 from lumina_core.drivers.embedder import Embedder
-from lumina_core.drivers.vector_store import COLLECTIONS, Point, VectorStore
-from lumina_core.errors import CorruptLog, DependencyDown, EmbedderDown, InvalidInput, RedisDown, StorageFull
-from lumina_core.graph.log import Entry, GraphLog, Written, read_log
+from lumina_core.drivers.vector_store import VectorStore
+from lumina_core.errors import (
+    CorruptLog,
+    DependencyDown,
+    EmbedderDown,
+    InvalidInput,
+    NotFound,
+    RedisDown,
+    StorageFull,
+)
+from lumina_core.graph.log import Entry, GraphLog, Written
+from lumina_core.memory.dependence import find_dependence
+from lumina_core.memory.events import announce_turn
 from lumina_core.memory.followup import PastTurn, Rewritten, rewrite
-from lumina_core.memory.recall import CHAT_LONG, Recalled, RecallSettings, TurnRecall, turn_point
+from lumina_core.memory.long_term import LongTerm
+from lumina_core.memory.recall import Recalled, RecallSettings, TurnRecall
 from lumina_core.memory.short_term import ShortTerm
 from lumina_core.memory.turn_index import SessionSummary, StoredTurn, TurnIndex
 from lumina_core.memory.turns import (
@@ -33,21 +43,18 @@ from lumina_core.memory.turns import (
     Turn,
     TurnId,
     check_session,
-    decode_turn,
     encode_answer,
     encode_feedback,
     encode_turn,
     new_turn_id,
     rounded,
     turn_text,
+    without_markers,
 )
 
 __all__ = ["HISTORY_TURNS", "ChatMemory", "MemorySettings"]
 
 HISTORY_TURNS = 4
-_FOLLOWED = "chat_long"
-_BATCH = 64
-_MARKER = re.compile(r"\s?\[\d+\]")
 _log = structlog.get_logger(__name__)
 
 
@@ -79,13 +86,14 @@ class ChatMemory:
         random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         self._log = log
-        self._store = store
+        self._redis = redis
         self._embedder = embedder
         self._index = index
         self._settings = settings or MemorySettings()
         self._now = now
         self._random_hex = random_hex
         self._short = ShortTerm(redis, from_log=self._recent_from_log)
+        self._long = LongTerm(store, embedder, index, log.root)
         self._recall = TurnRecall(store, embedder, self._settings.recall)
         self._catching_up = asyncio.Lock()
         self._missed = False
@@ -172,27 +180,38 @@ class ChatMemory:
         )
         try:
             await self._short.add(owner, [kept])
+            await announce_turn(self._redis, kept, owner, record.outcome)
         except (RedisDown, StorageFull) as error:
             self._miss(error)
-        self._start(self._upsert(owner, kept))
+        self._start(self._add_long(owner, kept, record.query))
         return kept
 
     async def history(self, owner: str, session: str, *, limit: int | None = None) -> list[Turn]:
         """The session's last turns, oldest first, without embeddings; empty for a session that has none.
 
-        While Redis is away they are read from the log.
+        While Redis is away, or knows nothing of the session, they are read from the log.
         """
         return await self._short.recent(owner, session, self._settings.history_turns if limit is None else limit)
 
     async def stand_alone(self, owner: str, session: str, question: str) -> Rewritten:
-        """The question with what a follow-up leaves out, from the session's last turns."""
+        """The question with what a follow-up leaves out, from the session's last turns.
+
+        A question that stands alone is given back without a look at them.
+        """
+        question = " ".join(question.split())
+        if find_dependence(question) is None:
+            return Rewritten(question)
+        turns = await self.history(owner, session)
+        return rewrite(question, await asyncio.to_thread(self._past, owner, turns))
+
+    def _past(self, owner: str, turns: Sequence[Turn]) -> list[PastTurn]:
         past = []
-        for turn in await self.history(owner, session):
-            with contextlib.suppress(CorruptLog):
-                stored = await asyncio.to_thread(self._index.get, turn.id, owner)
-                titles = tuple(dict.fromkeys(citation.title for citation in stored.answer.citations))
-                past.append(PastTurn(turn.id, turn.user, stored.answer.query, _prose(turn.assistant), titles))
-        return rewrite(question, past)
+        for turn in turns:
+            with contextlib.suppress(CorruptLog, NotFound):  # NotFound: the index file lags behind
+                answer = self._index.get(turn.id, owner).answer
+                titles = tuple(dict.fromkeys(citation.title for citation in answer.citations))
+                past.append(PastTurn(turn.id, turn.user, answer.query, without_markers(turn.assistant), titles))
+        return past
 
     async def recall(
         self,
@@ -230,25 +249,43 @@ class ChatMemory:
         await self._index_written((FEEDBACK, written[0], record))
         return feedback
 
-    async def catch_up(self, *, from_start: bool = False) -> int:
-        """Bring the index file, Redis and `chat_long` up to the log, from their cursors or from its start.
+    async def catch_up(self) -> int:
+        """Bring the index file, Redis and `chat_long` up to the log, from their cursors.
 
         Returns:
-            How many turns were put into `chat_long`. Only turns without an embedding are embedded.
+            How many turns were put into `chat_long`. Only turns without an embedding are embedded; sentences are.
 
         Raises:
             DependencyDown: Something is away; what was done stays done.
         """
+        return await self._bring_up(from_start=False)
+
+    async def rebuild(self) -> int:
+        """Make Redis' share and `chat_long` anew from the log's first line, trusting nothing they hold.
+
+        Meanwhile history is read from the log where Redis lacks it, and recall finds what is there already.
+
+        Returns, raises: As `catch_up`. What was cut off goes on with the next `catch_up`.
+        """
+        return await self._bring_up(from_start=True)
+
+    async def _bring_up(self, *, from_start: bool) -> int:
         async with self._catching_up:
             self._missed = False
             try:
                 await asyncio.to_thread(self._index.catch_up)
-                indexed = await self._fill_store(from_start=from_start)
-                await self._short.rebuild(self._log.root)
+                redis_error = None
+                try:
+                    await self._short.rebuild(self._log.root, from_start=from_start)
+                except (RedisDown, StorageFull) as error:  # what the store lacks can be brought there all the same
+                    redis_error = error
+                filled = await self._long.fill(from_start=from_start)
+                if redis_error is not None:
+                    raise redis_error
             except BaseException:
                 self._missed = True
                 raise
-            return indexed
+            return filled
 
     async def settle(self) -> None:
         """Wait until every remembered turn has reached `chat_long`, or failed to."""
@@ -262,7 +299,7 @@ class ChatMemory:
 
     async def _embed(self, question: str, answer: Answer) -> tuple[float, ...]:
         try:
-            vectors = await asyncio.to_thread(self._embedder.embed, [turn_text(question, _prose(answer.text))])
+            vectors = await asyncio.to_thread(self._embedder.embed, [turn_text(question, without_markers(answer.text))])
         except EmbedderDown as error:
             _log.warning("turn_kept_without_embedding", reason=error.message)
             return ()
@@ -275,49 +312,15 @@ class ChatMemory:
         except StorageFull as error:
             self._miss(error)
 
-    async def _upsert(self, owner: str, turn: Turn) -> None:
+    async def _add_long(self, owner: str, turn: Turn, query: str) -> None:
         try:
-            await self._store.upsert(CHAT_LONG, [await self._point(owner, turn, turn.user)])
-        except (DependencyDown, StorageFull) as error:
+            await self._long.add(owner, turn, query)
+        except (DependencyDown, StorageFull, NotFound) as error:  # NotFound: `chat_long` is being made anew
             self._miss(error)
             return
         if self._missed:
             with contextlib.suppress(DependencyDown, StorageFull):
                 await self.catch_up()
-
-    async def _point(self, owner: str, turn: Turn, query: str) -> Point:
-        plain = replace(turn, assistant=_prose(turn.assistant))
-        vector = turn.vector
-        if vector is None:
-            vector = (await asyncio.to_thread(self._embedder.embed, [turn_text(query, plain.assistant)]))[0]
-        return turn_point(plain, owner, vector)
-
-    async def _fill_store(self, *, from_start: bool) -> int:
-        spec = next(spec for spec in COLLECTIONS if spec.name == CHAT_LONG)
-        await self._store.ensure(spec)
-        after = self._index.cursor(_FOLLOWED)
-        if from_start or await self._store.count(CHAT_LONG) == 0:
-            after = None
-        filled = 0
-        points: list[Point] = []
-        for entry in read_log(self._log.root, TURNS, after, on_corrupt=lambda error: None):
-            after = entry.position
-            with contextlib.suppress(CorruptLog):
-                turn = decode_turn(entry.record)
-                owner = self._index.owner_of(turn.id)
-                if owner is not None:
-                    query = turn.user if turn.embedding else self._index.get(turn.id, owner).answer.query
-                    points.append(await self._point(owner, turn, query))
-            if len(points) >= _BATCH:
-                await self._store.upsert(CHAT_LONG, points)
-                self._index.set_cursor(_FOLLOWED, after)
-                filled += len(points)
-                points = []
-        if points:
-            await self._store.upsert(CHAT_LONG, points)
-        if after is not None:
-            self._index.set_cursor(_FOLLOWED, after)
-        return filled + len(points)
 
     async def _recent_from_log(self, owner: str, session: str, limit: int) -> Sequence[Turn]:
         page = await asyncio.to_thread(self._index.recent, owner, session, limit)
@@ -331,8 +334,3 @@ class ChatMemory:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _prose(text: str) -> str:
-    """An answer without its citation markers."""
-    return _MARKER.sub("", text)

@@ -23,7 +23,8 @@ TURNS_KEPT = 32
 SESSIONS_KEPT = 1000
 """Sessions kept per owner, the latest ones."""
 
-_CURSOR = "chat:cursor"
+_PREFIX = "chat:"
+_CURSOR = f"{_PREFIX}cursor"
 _REBUILD_BATCH = 500
 _log = structlog.get_logger(__name__)
 
@@ -86,6 +87,8 @@ class ShortTerm:
             if self._from_log is None:
                 raise
             _log.warning("short_term_read_from_log")
+            packed = []
+        if not packed and self._from_log is not None:  # or Redis was emptied
             return list(await self._from_log(owner, session, limit))
         return [_unpack(cast("str | bytes", item)) for item in packed]
 
@@ -105,14 +108,29 @@ class ShortTerm:
     async def set_cursor(self, position: LogPosition) -> None:
         await self._redis.set(_CURSOR, f"{position.day} {position.offset}")
 
-    async def rebuild(self, log_root: Path) -> int:
+    async def rebuild(self, log_root: Path, *, from_start: bool = False) -> int:
         """Add what the log holds beyond the cursor: all of it where Redis lost everything.
+
+        Args:
+            from_start: Trust nothing that is in Redis: every session is made anew, and those the log does not have go.
 
         Returns:
             How many turns were added. Turns without an answer record have no owner, were never acknowledged, and are
             passed over.
         """
-        after = await self.cursor()
+        if not from_start:
+            return await self._follow(log_root, await self.cursor(), None)
+        # What is there now is in the log by now, so whatever of it the log does not bring is not its own.
+        foreign = {_text(key) async for key in self._redis.scan_iter(match=f"{_PREFIX}*", count=1000)} - {_CURSOR}
+        fresh: set[str] = set()
+        added = await self._follow(log_root, None, fresh)
+        foreign -= fresh
+        if foreign:
+            await self._redis.delete(*foreign)
+        # Turns made meanwhile may have been wiped with their session's old set: they lie beyond the cursor.
+        return added + await self._follow(log_root, await self.cursor(), None)
+
+    async def _follow(self, log_root: Path, after: LogPosition | None, fresh: set[str] | None) -> int:
         owners: dict[TurnId, str] = {}
         answers = read_log(log_root, ANSWERS, on_corrupt=_report)
         batch: dict[str, list[Turn]] = {}
@@ -130,15 +148,20 @@ class ShortTerm:
             batch.setdefault(owner, []).append(turn)
             waiting += 1
             if waiting >= _REBUILD_BATCH:
-                added += await self._add_all(batch)
+                added += await self._add_all(batch, fresh)
                 batch, waiting = {}, 0
-        added += await self._add_all(batch)
+        added += await self._add_all(batch, fresh)
         if after is not None:
             await self.set_cursor(after)
         return added
 
-    async def _add_all(self, batch: dict[str, list[Turn]]) -> int:
+    async def _add_all(self, batch: dict[str, list[Turn]], fresh: set[str] | None) -> int:
         for owner, turns in batch.items():
+            if fresh is not None:
+                keys = {_sessions_key(owner), *(_turns_key(owner, turn.session) for turn in turns)} - fresh
+                if keys:
+                    await self._redis.delete(*keys)
+                fresh |= keys
             await self.add(owner, turns)
         return sum(len(turns) for turns in batch.values())
 
@@ -164,11 +187,11 @@ def _report(error: CorruptLog) -> None:
 
 
 def _turns_key(owner: str, session: str) -> str:
-    return f"chat:turns:{quote(owner, safe='')}:{quote(session, safe='')}"
+    return f"{_PREFIX}turns:{quote(owner, safe='')}:{quote(session, safe='')}"
 
 
 def _sessions_key(owner: str) -> str:
-    return f"chat:sessions:{quote(owner, safe='')}"
+    return f"{_PREFIX}sessions:{quote(owner, safe='')}"
 
 
 def _pack(turn: Turn) -> bytes:

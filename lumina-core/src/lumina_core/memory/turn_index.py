@@ -170,10 +170,13 @@ class TurnIndex:
             raise NotFound(f"there is no turn {turn!r}", hint="List turns with GET /api/v1/chat/turns.")
         return self._read(row)
 
-    def owner_of(self, turn: TurnId) -> str | None:
+    def answer(self, turn: TurnId) -> AnswerRecord:
+        """How a turn was answered, whoever owns it. Raises `NotFound` where it was never acknowledged."""
         with self._lock:
-            row = self._db.execute("SELECT owner FROM answers WHERE turn = ?", (turn,)).fetchone()
-        return row[0] if row else None
+            row = self._db.execute("SELECT day, start, end FROM answers WHERE turn = ?", (turn,)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no answer to {turn!r}", hint="List turns with GET /api/v1/chat/turns.")
+        return decode_answer(read_entry(self._root, ANSWERS, *row).record)
 
     def page(
         self, owner: str, *, session: str | None = None, limit: int = 50, before: str | None = None
@@ -215,6 +218,17 @@ class TurnIndex:
             return self.page(owner, session=session, limit=limit)
         except NotFound:
             return []
+
+    def place(self, turn: Turn, owner: str) -> int:
+        """How many turns of the owner come before this one in its session."""
+        with self._lock:
+            return int(
+                self._db.execute(
+                    "SELECT count(*) FROM turns t JOIN answers a ON a.turn = t.id "
+                    "WHERE t.session = ?1 AND (t.ts, t.id) < (?2, ?3) AND a.owner = ?4",
+                    (turn.session, turn.ts, turn.id, owner),
+                ).fetchone()[0]
+            )
 
     def sessions(self, owner: str, *, limit: int = 100) -> list[SessionSummary]:
         """The owner's sessions, the latest first."""

@@ -38,6 +38,7 @@ __all__ = [
     "new_turn_id",
     "rounded",
     "turn_text",
+    "without_markers",
 ]
 
 TURNS = "chat/turns"
@@ -52,6 +53,7 @@ TurnId = NewType("TurnId", str)
 _Record = TypeVar("_Record")
 
 _TURN_ID = re.compile(r"chat_\d{8}T\d{6}Z_[0-9a-f]{6,}")
+_MARKER = re.compile(r"\s?\[\d+\]")
 _SESSION = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
 
@@ -140,6 +142,11 @@ def turn_text(user: str, assistant: str) -> str:
     Both, because people come back with either: "what did I ask about…" and "what did you say about…".
     """
     return f"{user.strip()}\n{assistant.strip()}".strip()
+
+
+def without_markers(answer: str) -> str:
+    """An answer's text without its citation markers, as it is embedded and matched."""
+    return _MARKER.sub("", answer)
 
 
 def rounded(vector: NDArray[np.float32] | Sequence[float]) -> tuple[float, ...]:

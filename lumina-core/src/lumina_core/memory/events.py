@@ -1,0 +1,36 @@
+"""What other parts are told of a conversation, as it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from lumina_core.answers.base import Outcome
+from lumina_core.memory.turns import Turn
+
+__all__ = ["QA_TURN", "announce_turn"]
+
+QA_TURN = "qa:turn"
+
+_KEPT = 10_000
+
+
+async def announce_turn(redis: Redis, turn: Turn, owner: str, outcome: Outcome) -> None:
+    """Append a turn that is in the log to the stream `qa:turn`, which keeps about the last 10,000.
+
+    The event names the turn; its words stay where only its owner reads them.
+
+    Raises:
+        RedisDown, StorageFull: The event may be lost. The log has the turn, for those who must see every one.
+    """
+    event: dict[Any, Any] = {
+        "type": "QA_TURN",
+        "id": turn.id,
+        "session": turn.session,
+        "owner": owner,
+        "ts": repr(turn.ts),
+        "confidence": repr(turn.confidence),
+        "outcome": outcome.value,
+    }
+    await redis.xadd(QA_TURN, event, maxlen=_KEPT, approximate=True)
