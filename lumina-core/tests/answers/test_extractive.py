@@ -102,7 +102,9 @@ def test_hits_whose_sentences_nobody_read_are_not_answered_from(make_hit: MakeHi
     ],
 )
 def test_how_sure_we_are_decides_what_is_said(make_hit: MakeHit, cosine: float, outcome: Outcome) -> None:
-    answer = ExtractiveAnswerer(BY_COSINE).answer("?", result_of(chunk(make_hit, ("A sentence.", cosine))))
+    answerer = ExtractiveAnswerer(BY_COSINE, abstain_below=0.25, partial_below=0.4)
+
+    answer = answerer.answer("?", result_of(chunk(make_hit, ("A sentence.", cosine))))
 
     assert answer.outcome is outcome
     assert bool(answer.citations) == (outcome is not Outcome.ABSTAINED)

@@ -18,6 +18,7 @@ from lumina_core.retrieval.scoring import (
     share,
 )
 from lumina_core.retrieval.terms import QuestionTerms
+from lumina_core.text.analysis import term_id
 
 finite = st.floats(-5, 5)
 term = st.integers(0, 8)
@@ -123,6 +124,17 @@ def test_neighbours_of_the_question_count_where_they_are_neighbours_again() -> N
     match = match_sentences(question, *flat([[1, 2], [3, 3, 3], [2, 9, 1], [3, 3, 3], [1, 9, 9, 2]]), [])
 
     assert match.pairs.tolist() == pytest.approx([0.25, 0, 0.25, 0, 0])
+
+
+def test_two_terms_that_share_a_number_do_no_harm() -> None:
+    assert term_id("plumless") == term_id("buckeroo")
+    both = np.array([term_id("plumless"), term_id("buckeroo")], dtype=np.uint32)
+    question = QuestionTerms(("plumless", "buckeroo"), both, np.ones(2), np.ones(2, dtype=np.bool_), ((0, 1),))
+
+    match = match_sentences(question, both[:1], [1], both[:1].tolist())
+
+    assert 0 < match.lexical[0] <= 1
+    assert 0 < match.chunk <= 1
 
 
 def test_sentences_without_terms_and_questions_without_terms_match_nothing() -> None:

@@ -166,7 +166,7 @@ async def test_an_empty_index_brings_nothing(own_store: Any, embedder: OnnxEmbed
     assert (result.signals.best_dense, result.signals.best_sentence, result.signals.best_coverage) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("question", ["?!", "", "Who is it?", "🦉", "日本の首都は東京です。"])
+@pytest.mark.parametrize("question", ["?!", "", "Who is it?", "plumless buckeroo", "🦉", "日本の首都は東京です。"])
 async def test_a_question_without_known_words_is_searched_by_its_vector(searcher: Searcher, question: str) -> None:
     result = await searcher.search(question, limit=5)
 
@@ -197,18 +197,21 @@ async def test_work_is_bounded_however_many_chunks_there_are(store: Any, embedde
 
     result = await Searcher(store, embedder, depth=depth).search("Which machine defeated Kasparov?", limit=3)
 
-    terms, first, second = store.queries
-    assert [query.limit for query in terms] == [1, 1, 1]
-    assert [(query.using, query.limit) for query in first] == [("dense", 4), ("bm25", 4)]
-    assert [query.using for query in second] == ["dense", "sentences", "bm25"]
+    assert len(store.queries) <= 4
+    asked = [query for queries in store.queries for query in queries]
+    single = [query for query in asked if query.limit == 1]
+    first = [query for query in asked if query.limit > 1 and query.filter is None]
+    second = [query for query in asked if query.filter is not None]
+    assert len(single) == 3, "one for each term"
+    assert sorted((query.using, query.limit) for query in first) == [("bm25", 4), ("dense", 4)]
+    assert sorted(query.using for query in second) == ["bm25", "dense", "sentences"]
     for query in second:
-        assert query.filter is not None
         assert query.filter.ids is not None
         assert len(query.filter.ids) <= 2 * depth.first
         assert query.limit <= 2 * depth.first
-    carriers, read = store.retrieved
+    carriers, *read = store.retrieved
     assert len(carriers) <= 3
-    assert len(read) == 3 == len(result.hits)
+    assert sum(map(len, read)) == 3 == len(result.hits)
 
 
 async def test_the_signals_tell_what_the_index_knows_of_the_question(searcher: Searcher) -> None:
