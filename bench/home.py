@@ -259,6 +259,20 @@ async def optimise(home: Path) -> float:
     return took_s
 
 
+def settle(home: Path) -> None:
+    """Let a hub do what it does once: learn its own documentation, rank the articles."""
+    from bench.hub import hub_on
+
+    with hub_on(home) as hub:
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < 5:
+            time.sleep(0.5)
+            _, status, _ = hub.call("GET", "/api/v1/status")
+            indexer = status["indexer"]
+            if indexer["state"] != "idle" or indexer.get("activity"):
+                quiet_since = time.monotonic()
+
+
 def models_folder() -> Path:
     """The converted model, shared by all homes of the cache."""
     folder = cache_folder() / "models"
@@ -289,6 +303,7 @@ def home_of(chunks: int, *, optimised: bool) -> Path:
         shutil.rmtree(done, ignore_errors=True)
         half = copy_of(plain, done.with_name(done.name + ".part"))
         print(f"optimised in {asyncio.run(optimise(half)):.0f} s", file=sys.stderr)
+        settle(half)
         half.rename(done)
     return done
 

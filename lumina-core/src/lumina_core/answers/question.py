@@ -48,7 +48,7 @@ _ASKS: tuple[tuple[AnswerType, re.Pattern[str]], ...] = tuple(
 )
 
 _NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
+    r"\d+(?:[.,]\d+)*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
     r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|dozen|dozens|hundreds?|thousands?|millions?|billions?|half|"
     r"third|quarter|once|twice)\b",
     re.IGNORECASE,
@@ -61,8 +61,8 @@ _DEFINES = re.compile(
     r"^\W*(?:In [\w ]+, )?(?:An? |The )?(.{1,90}?),? (?:is|are|was|were|means|refers to) (?:an?|the|any|one|some)\b"
 )
 _SUBJECT_TERMS = 6  # room for a second name, a pronunciation or a date between the subject and its verb
-_NAME = re.compile(r"\b[^\W\d_a-zß-ÿ][\w'’-]+")
-_DIGITS = re.compile(r"\d[\d,.]*")
+_NAME = re.compile(r"\b[^\W\d_][\w'’]+")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def answer_type(question: str) -> AnswerType:
@@ -94,7 +94,9 @@ def defines(question: str, sentence: str, *, opens: bool) -> float:
 def new_names(question: str, sentence: str) -> int:
     """How many capitalised words the sentence has, its first word aside, that the question has not."""
     asked = {word.lower() for word in re.findall(r"\w+", question)}
-    found = {match.group().lower() for match in _NAME.finditer(sentence) if match.start() > 0}
+    found = {
+        match.group().lower() for match in _NAME.finditer(sentence) if match.start() > 0 and match.group()[0].isupper()
+    }
     return len({name for name in found if name.removesuffix("'s").removesuffix("’s") not in asked})
 
 

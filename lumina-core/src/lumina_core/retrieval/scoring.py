@@ -8,6 +8,7 @@ against the dense vectors than two common ones do, and a signal that tells no ch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,38 +82,58 @@ def match_sentences(
         counts: How many of them each sentence has; they sum to `len(ids)`.
         title_ids: Term ids of the title and heading.
     """
-    n_sentences, n_terms = len(counts), len(question.ids)
-    in_title = np.isin(question.ids, np.asarray(title_ids, dtype=np.uint32))
-    held = np.zeros((n_sentences, n_terms), dtype=np.bool_)
-    owner = np.repeat(np.arange(n_sentences), counts)
-    positions: dict[int, NDArray[np.intp]] = {}
-    for column, key in enumerate(question.ids):
-        places = np.flatnonzero(ids == key)
-        if len(places):
-            held[owner[places], column] = True
-            positions[column] = places
-    pairs = np.zeros(n_sentences)
+    # Plain Python: a chunk has some hundred terms, and numpy would take longer to be called than to count them.
+    columns = {key: column for column, key in enumerate(question.ids.tolist())}
+    idf: list[float] = question.idf.tolist()
+    titles = set(title_ids)
+    in_title = [key in titles for key in question.ids.tolist()]
+    positions: dict[int, list[int]] = {}
+    held: list[set[int]] = []
+    owner: list[int] = []
+    start = 0
+    terms: list[int] = ids.tolist()
+    for sentence, count in enumerate(counts):
+        of_sentence = terms[start : start + count]
+        found: set[int] = set()
+        if not columns.keys().isdisjoint(of_sentence):
+            for place, key in enumerate(of_sentence, start):
+                if (column := columns.get(key)) is not None:
+                    positions.setdefault(column, []).append(place)
+                    found.add(column)
+        held.append(found)
+        owner += [sentence] * count
+        start += count
+    pairs = np.zeros(len(held))
     for first, second in question.pairs:
         if first in positions and second in positions:
-            gaps = np.abs(positions[first][:, None] - positions[second][None, :])
-            near = positions[first][(gaps <= _PAIR_REACH).any(axis=1)]
-            pairs[np.unique(owner[near])] += min(question.idf[first], question.idf[second])
+            weight = min(idf[first], idf[second])
+            near = {
+                owner[place]
+                for place in positions[first]
+                if any(abs(place - other) <= _PAIR_REACH for other in positions[second])
+            }
+            for sentence in near:
+                pairs[sentence] += weight
     total = question.total_idf
-    body = (held @ question.idf) / total
-    lexical = body + TITLE_SHARE * ((~held & in_title[None, :]) @ question.idf) / total
+    body = np.array([sum(idf[column] for column in found) for found in held]) / total
+    missing = [
+        sum(weight for column, weight in enumerate(idf) if in_title[column] and column not in found) for found in held
+    ]
+    lexical = body + TITLE_SHARE * np.array(missing) / total
+    chunk = sum(weight for column, weight in enumerate(idf) if column in positions or in_title[column]) / total
     pairs = np.minimum(pairs / total, 1.0)  # words that a question repeats have more neighbours than weight
-    return SentenceMatch(lexical, pairs, body, share(question, held.any(axis=0) | in_title))
+    return SentenceMatch(lexical, pairs, body, chunk)
 
 
 def pagerank_prior(pagerank: float) -> float:
     """A page rank (mean 1) as a bounded prior: its natural logarithm, within ±3."""
-    return float(np.clip(np.log(max(pagerank, 1e-6)), -3.0, 3.0))
+    return min(max(math.log(max(pagerank, 1e-6)), -3.0), 3.0)
 
 
 def opening(question: QuestionTerms, title_ids: Sequence[int], start: int) -> float:
     """How near a chunk stands to the opening of the article the question is about, in [0, 1]: 0 where the title holds
     a term that the question does not, else falling from 1 with the chunk's offset, to a half after 1,000 characters."""
-    if len(title_ids) == 0 or not np.isin(np.asarray(title_ids, dtype=np.uint32), question.ids).all():
+    if len(title_ids) == 0 or not set(title_ids) <= set(question.ids.tolist()):
         return 0.0
     return 1.0 / (1.0 + start / 1000.0)
 

@@ -11,7 +11,8 @@ import asyncio
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from lumina_core.documents import ArticleId, ChunkId
 from lumina_core.drivers.embedder import Embedder, Vectors
-from lumina_core.drivers.vector_store import Filter, Query, Record, VectorStore
+from lumina_core.drivers.vector_store import Filter, Query, Record, SparseVector, StoreHit, VectorStore
 from lumina_core.retrieval.encoding import unpack_terms
 from lumina_core.retrieval.hits import Hit, QuerySignals, SearchResult, SentenceScore
 from lumina_core.retrieval.scoring import Weights, contributions, match_sentences, opening
@@ -83,11 +84,17 @@ class Searcher:
         """
         took: dict[str, float] = {}
         started = time.perf_counter()
+        sparse, depth = bm25_query(query), max(limit, self._depth.first)
         embedding = asyncio.get_running_loop().run_in_executor(self._executor, self._embedder.embed_query, query)
-        question, vector = await asyncio.gather(self._statistics.of(query), embedding)
+        # What needs no vector is looked up while another thread makes it.
+        vector, question, (lexical,) = await asyncio.gather(
+            embedding,
+            self._statistics.of(query),
+            self._store.query(_COLLECTION, [Query("bm25", sparse, depth, filter)]),
+        )
         started = _lap(took, "question", started)
 
-        scores = await self._first_stage(query, vector, filter, max(limit, self._depth.first))
+        scores = await self._first_stage(vector, sparse, lexical, filter, depth)
         started = _lap(took, "candidates", started)
 
         ranked = sorted(scores, key=lambda key: (-self._first_score(scores[key]), key))
@@ -98,16 +105,11 @@ class Searcher:
         _lap(took, "sentences", started)
         return SearchResult(query, tuple(hits[:limit]), _signals(question, scores, hits), took)
 
-    async def _first_stage(self, query: str, vector: Vectors, filter: Filter | None, depth: int) -> dict[str, _Stage1]:
-        sparse = bm25_query(query)
-        found = await self._store.query(
-            _COLLECTION,
-            [
-                Query("dense", vector, depth, filter),
-                Query("bm25", sparse, depth, filter),
-            ],
-        )
-        union = tuple(dict.fromkeys(hit.id for hits in found for hit in hits))
+    async def _first_stage(
+        self, vector: Vectors, sparse: SparseVector, lexical: list[StoreHit], filter: Filter | None, depth: int
+    ) -> dict[str, _Stage1]:
+        (dense,) = await self._store.query(_COLLECTION, [Query("dense", vector, depth, filter)])
+        union = tuple(dict.fromkeys(hit.id for hits in (dense, lexical) for hit in hits))
         scores = {key: _Stage1() for key in union}
         if not union:
             return scores
@@ -137,8 +139,18 @@ class Searcher:
     async def _second_stage(
         self, ids: list[str], scores: Mapping[str, _Stage1], vector: Vectors, question: QuestionTerms
     ) -> list[Hit]:
-        records = await self._store.retrieve(_COLLECTION, ids, vectors=("sentences",))
-        hits = [self._judge(record, scores[record.id], vector, question) for record in records]
+        half = (len(ids) + 1) // 2
+        # The store reads the second half while we judge the first.
+        parts = [
+            asyncio.create_task(self._store.retrieve(_COLLECTION, part, vectors=("sentences",)))
+            for part in (ids[:half], ids[half:])
+            if part
+        ]
+        try:
+            hits = [self._judge(record, scores[record.id], vector, question) for part in parts for record in await part]
+        finally:
+            for part in parts:
+                part.cancel()
         hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
         return hits
 
@@ -146,8 +158,7 @@ class Searcher:
         weights, payload = self._weights, record.payload
         assert record.sentences is not None  # noqa: S101  asked for above
         dense: NDArray[np.float32] = record.sentences @ vector
-        title = [term_id(term) for term in terms(payload["title"])]
-        heading = [term_id(term) for term in terms(payload["section"])]
+        title, heading = _term_ids(payload["title"]), _term_ids(payload["section"])
         match = match_sentences(question, unpack_terms(payload["terms"]), payload["term_counts"], title + heading)
         joint = dense + weights.sentence_lexical * match.lexical + weights.sentence_pairs * match.pairs
         parts = contributions(
@@ -161,12 +172,9 @@ class Searcher:
         )
         spans = payload["sents"]
         sentences = tuple(
-            SentenceScore(
-                spans[2 * i], spans[2 * i + 1], float(dense[i]), float(match.lexical[i]), float(match.pairs[i])
-            )
-            for i in range(len(dense))
+            map(SentenceScore, spans[::2], spans[1::2], dense.tolist(), match.lexical.tolist(), match.pairs.tolist())
         )
-        return replace(_hit(payload, parts), sentences=sentences, coverage=match.chunk, dense=stage1.dense)
+        return _hit(payload, parts, stage1.dense, match.chunk, sentences)
 
     async def _plain(self, ids: list[str], scores: Mapping[str, _Stage1], *, below: float | None) -> list[Hit]:
         """Hits that only the first stage has seen. Its scores run higher than those of the second: what brings them
@@ -183,12 +191,24 @@ class Searcher:
                 "bm25": weights.bm25 * stage1.bm25,
                 **unread,
             }
-            hits.append(replace(_hit(record.payload, parts), dense=stage1.dense))
+            hits.append(_hit(record.payload, parts, stage1.dense))
         hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
         return hits
 
 
-def _hit(payload: Mapping[str, Any], parts: Mapping[str, float]) -> Hit:
+@lru_cache(maxsize=8192)
+def _term_ids(text: str) -> tuple[int, ...]:
+    """Of titles and headings: the same ones come again and again."""
+    return tuple(term_id(term) for term in terms(text))
+
+
+def _hit(
+    payload: Mapping[str, Any],
+    parts: Mapping[str, float],
+    dense: float,
+    coverage: float = 0.0,
+    sentences: tuple[SentenceScore, ...] = (),
+) -> Hit:
     return Hit(
         chunk_id=ChunkId(payload["id"]),
         article_id=ArticleId(payload["article"]),
@@ -205,6 +225,9 @@ def _hit(payload: Mapping[str, Any], parts: Mapping[str, float]) -> Hit:
         pagerank=payload["pagerank"],
         score=sum(parts.values()),
         contributions=parts,
+        dense=dense,
+        coverage=coverage,
+        sentences=sentences,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from lumina_core.drivers.vector_store import CollectionSpec, Point, Query
 from lumina_core.drivers.vector_stores import edge_collection
 from lumina_core.drivers.vector_stores.edge_collection import Collection
-from lumina_core.drivers.vector_stores.edge_wire import UpsertColumns, encode_query, split_upsert
+from lumina_core.drivers.vector_stores.edge_wire import UpsertColumns, encode_queries, split_upsert
 from lumina_core.drivers.vector_stores.edge_wire import frame as encode  # the same encoder the socket uses
 
 
@@ -25,7 +25,7 @@ def test_hits_are_named_rightly_however_few_names_are_kept_at_hand(
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     for asked, limit in ((0, 5), (1, 64), (0, 8), (2, 20), (1, 64)):
-        (hits,) = collection.query([encode_query(Query("dense", vectors[asked], limit, exact=True))])
+        (hits,) = collection.query(encode_queries([Query("dense", vectors[asked], limit, exact=True)]))
         nearest = np.argsort(-(unit @ unit[asked]))[:limit]
         assert hits.ids == [f"p{i}" for i in nearest]
     collection.close()

@@ -26,7 +26,7 @@ from lumina_core.drivers.vector_stores.edge_wire import (
     decode_records,
     encode_filter,
     encode_payload,
-    encode_query,
+    encode_queries,
     split_upsert,
     uuid_text,
 )
@@ -127,8 +127,7 @@ class EdgeStore:
     async def query(self, collection: str, queries: Sequence[Query]) -> list[list[StoreHit]]:
         if not queries:
             return []
-        args = [encode_query(query) for query in queries]
-        results = await self._client.call("query", collection, args, list[Hits])
+        results = await self._client.call("query", collection, encode_queries(queries), list[Hits])
         return [decode_hits(hits) for hits in results]
 
     async def retrieve(

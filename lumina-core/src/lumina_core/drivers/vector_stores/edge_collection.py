@@ -11,7 +11,6 @@ import contextlib
 import os
 import shutil
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,9 +21,10 @@ import qdrant_edge as qe
 
 from lumina_core.drivers.vector_store import CollectionSpec
 from lumina_core.drivers.vector_stores import edge_requests
+from lumina_core.drivers.vector_stores.edge_names import PointNames
 from lumina_core.drivers.vector_stores.edge_wire import (
     Hits,
-    QueryColumns,
+    QueryBatch,
     RecordColumns,
     UpsertColumns,
     WireFilter,
@@ -44,8 +44,7 @@ __all__ = [
 _SPEC = "spec.json"
 _CURRENT = "CURRENT"
 _UNFINISHED = "UNFINISHED"
-_KNOWN_IDS = 100_000
-"""String ids kept at hand, about 20 MB: reading one from its payload costs more than finding the point."""
+_NAMES = "names"
 _INDEXED = "indexed-points"
 _WALKED = frozenset(
     {"quantized.data", "links_compressed.bin", "graph.bin", "inverted_index.dat", "id_tracker.mappings"}
@@ -57,13 +56,15 @@ _READ_AHEAD_SHARE = 0.25
 class Collection:
     """The operations of the protocol on one shard, in wire types. Each call holds the interpreter until it is done."""
 
-    def __init__(self, path: Path, spec: CollectionSpec, shard: qe.EdgeShard, generation: str) -> None:
+    def __init__(
+        self, path: Path, spec: CollectionSpec, shard: qe.EdgeShard, generation: str, names: PointNames | None = None
+    ) -> None:
         self.path = path
         self.spec = spec
         self.shard = shard
         self.generation = generation
         self.indexed_points = _read_indexed_points(path / generation)
-        self._known_ids: dict[int, str] = {}
+        self.names = names or PointNames(path / _NAMES)
 
     @classmethod
     def create(cls, root: Path, spec: CollectionSpec) -> Collection:
@@ -111,11 +112,11 @@ class Collection:
         return cls.load(path, spec, generation)
 
     @classmethod
-    def load(cls, path: Path, spec: CollectionSpec, generation: str) -> Collection:
+    def load(cls, path: Path, spec: CollectionSpec, generation: str, names: PointNames | None = None) -> Collection:
         """Load a generation. Nothing else runs meanwhile: `read_ahead` makes that short."""
         with _translated(path.name):
             shard = qe.EdgeShard.load(str(path / generation))
-        return cls(path, spec, shard, generation)
+        return cls(path, spec, shard, generation, names)
 
     @property
     def shard_path(self) -> Path:
@@ -146,6 +147,10 @@ class Collection:
         points = edge_requests.edge_points(columns, self.spec)
         with _translated(self.spec.name):
             self.shard.update(qe.UpdateOperation.upsert_points(points))
+        self.names.learn(
+            (int(uuid.replace("-", ""), 16), payload["id"])
+            for uuid, payload in zip(columns.uuids, columns.payloads, strict=True)
+        )
 
     def delete(self, filter: WireFilter) -> None:
         with _translated(self.spec.name):
@@ -163,8 +168,8 @@ class Collection:
                 point_id = str(record.id)
                 self.shard.update(qe.UpdateOperation.set_payload([point_id], payloads[point_id]))
 
-    def query(self, queries: list[QueryColumns]) -> list[Hits]:
-        requests = [edge_requests.edge_query(query, self.spec) for query in queries]
+    def query(self, batch: QueryBatch) -> list[Hits]:
+        requests = edge_requests.edge_queries(batch, self.spec)
         with _translated(self.spec.name):
             if len(requests) == 1:
                 results = [self.shard.query(requests[0])]
@@ -172,20 +177,19 @@ class Collection:
                 results = self.shard.query_batch(qe.QueryBatchRequest(requests))
             return [
                 edge_requests.hits_of(hits, query.payload, self._string_ids)
-                for hits, query in zip(results, queries, strict=True)
+                for hits, query in zip(results, batch.queries, strict=True)
             ]
 
     def _string_ids(self, uuids: list[UUID]) -> list[str]:
-        """The string ids of points there are. A UUID stands for one string for ever, so what is known never ages."""
-        known = self._known_ids
-        unknown: list[Any] = [uuid for uuid in uuids if uuid.int not in known]
+        """The string ids of points there are."""
+        names = self.names.of(uuids)
+        unknown: list[Any] = [uuid for uuid, name in zip(uuids, names, strict=True) if name is None]
+        read: dict[int, str] = {}
         if unknown:
             for record in self.shard.retrieve(unknown, with_payload=["id"], with_vector=False):
-                known[record.id.int] = (record.payload or {})["id"]  # type: ignore[union-attr]  # we make UUIDs only
-        named = [known[uuid.int] for uuid in uuids]
-        for key in list(islice(known, max(0, len(known) - _KNOWN_IDS))):  # the first to come are the first to go
-            del known[key]
-        return named
+                read[record.id.int] = (record.payload or {})["id"]  # type: ignore[union-attr]  # we make UUIDs only
+            self.names.learn(read.items())
+        return [name if name is not None else read[uuid.int] for uuid, name in zip(uuids, names, strict=True)]
 
     def retrieve(self, uuids: list[Any], fields: list[str] | None, vectors: list[str]) -> RecordColumns:
         with _translated(self.spec.name):
@@ -229,6 +233,7 @@ class Collection:
 
     def close(self) -> None:
         self.shard.close()
+        self.names.close()
 
 
 class _translated:  # noqa: N801 — reads as the verb it is

@@ -198,7 +198,7 @@ class Optimisation:
 
     async def _swap(self) -> None:
         await asyncio.to_thread(read_ahead, self._copy_path)
-        copy = Collection.load(self._collection.path, self._collection.spec, self._generation)
+        copy = Collection.load(self._collection.path, self._collection.spec, self._generation, self._collection.names)
         try:
             await self._replay_journal(copy, last=None)
             _reached("replayed")

@@ -14,6 +14,7 @@ from lumina_core.drivers.vector_store import CollectionSpec
 from lumina_core.drivers.vector_stores.checks import check_query_fits
 from lumina_core.drivers.vector_stores.edge_wire import (
     Hits,
+    QueryBatch,
     QueryColumns,
     RecordColumns,
     UpsertColumns,
@@ -23,7 +24,7 @@ from lumina_core.drivers.vector_stores.edge_wire import (
 )
 from lumina_core.errors import InvalidInput
 
-__all__ = ["edge_config", "edge_filter", "edge_points", "edge_query", "hits_of", "payload_selector", "records_of"]
+__all__ = ["edge_config", "edge_filter", "edge_points", "edge_queries", "hits_of", "payload_selector", "records_of"]
 
 HNSW_M = 16
 HNSW_EF_CONSTRUCT = 128
@@ -135,8 +136,15 @@ def edge_points(columns: UpsertColumns, spec: CollectionSpec) -> list[qe.Point]:
     return points
 
 
-def edge_query(query: QueryColumns, spec: CollectionSpec) -> qe.QueryRequest:
+def edge_queries(batch: QueryBatch, spec: CollectionSpec) -> list[qe.QueryRequest]:
     """Raises `InvalidInput` where the collection has no such vector, or one of another dimension."""
+    filters = [edge_filter(each) for each in batch.filters]
+    return [
+        _edge_query(query, None if query.filter is None else filters[query.filter], spec) for query in batch.queries
+    ]
+
+
+def _edge_query(query: QueryColumns, filter: qe.Filter | None, spec: CollectionSpec) -> qe.QueryRequest:
     check_query_fits(query.using, None if query.indices is not None else len(query.vector) // 4, spec)
     vector: Any = np.frombuffer(query.vector, "<f4").tolist()
     params = None
@@ -153,7 +161,7 @@ def edge_query(query: QueryColumns, spec: CollectionSpec) -> qe.QueryRequest:
     return qe.QueryRequest(
         limit=query.limit,
         query=qe.Query.Nearest(vector, using=query.using),
-        filter=edge_filter(query.filter),
+        filter=filter,
         params=params,
         with_payload=payload_selector(query.payload) if query.payload != [] else False,
         with_vector=False,

@@ -18,7 +18,7 @@ from lumina_core.drivers.vector_stores.edge_connection import LATER, EdgeConnect
 from lumina_core.drivers.vector_stores.edge_optimise import Optimisation, Unindexed, disk_bytes
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 from lumina_core.drivers.vector_stores.edge_wire import (
-    QueryColumns,
+    QueryBatch,
     Request,
     UpsertColumns,
     WireFilter,
@@ -72,6 +72,7 @@ class EdgeServer:
         """Serve until cancelled."""
         flusher = asyncio.create_task(self._flush_now_and_then())
         for collection in self._collections.values():
+            self._start(asyncio.to_thread(collection.names.load))
             self._start(asyncio.to_thread(read_ahead, collection.shard_path, everything=True))
         try:
             await self._schedule.run()
@@ -208,7 +209,7 @@ class EdgeServer:
         collection.set_payload(_decode(args, dict[str, dict[str, Any]]))
 
     def _query(self, collection: Collection, args: msgspec.Raw) -> Any:
-        return collection.query(_decode(args, list[QueryColumns]))
+        return collection.query(_decode(args, QueryBatch))
 
     def _retrieve(self, collection: Collection, args: msgspec.Raw) -> Any:
         return collection.retrieve(*_decode(args, tuple[list[str], list[str] | None, list[str]]))

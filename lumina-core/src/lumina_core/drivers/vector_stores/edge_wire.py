@@ -10,6 +10,7 @@ import hashlib
 import struct
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "MAX_POINTS_PER_FRAME",
     "Hits",
+    "QueryBatch",
     "QueryColumns",
     "RecordColumns",
     "Reply",
@@ -49,11 +51,12 @@ __all__ = [
     "encode_error",
     "encode_filter",
     "encode_payload",
-    "encode_query",
+    "encode_queries",
     "frame",
     "raise_error",
     "split_frames",
     "split_upsert",
+    "uuid_number",
     "uuid_text",
 ]
 
@@ -118,15 +121,25 @@ class UpsertColumns(msgspec.Struct, array_like=True):
 
 
 class QueryColumns(msgspec.Struct, array_like=True):
-    """One search; `vector` holds float32, for a sparse one the weights of `indices` (uint32)."""
+    """One search; `vector` holds float32, for a sparse one the weights of `indices` (uint32).
+
+    `filter` counts from 0 in the filters of the batch, where searches through the same points share one.
+    """
 
     using: str
     vector: bytes
     indices: bytes | None
     limit: int
-    filter: WireFilter | None
+    filter: int | None
     exact: bool
     payload: list[str] | None
+
+
+class QueryBatch(msgspec.Struct, array_like=True):
+    """Searches that travel together."""
+
+    queries: list[QueryColumns]
+    filters: list[WireFilter]
 
 
 class Hits(msgspec.Struct, array_like=True):
@@ -202,6 +215,14 @@ def uuid_text(string_id: str) -> str:
     digest = hashlib.sha1(_NAMESPACE + string_id.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+def uuid_number(string_id: str) -> int:
+    """The 128 bits of `point_uuid`."""
+    number = int(
+        hashlib.sha1(_NAMESPACE + string_id.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:32], 16
+    )
+    return number & ~(0xF000 << 64 | 0xC << 60) | 0x5000 << 64 | 0x8 << 60
 
 
 def encode_error(error: errors.CoreError) -> tuple[str, str, str | None]:
@@ -291,15 +312,28 @@ def _float_bytes(array: NDArray[Any]) -> bytes:
     return array.astype("<f4", copy=False).tobytes()
 
 
-def encode_query(query: Query) -> QueryColumns:
+def encode_queries(queries: Sequence[Query]) -> QueryBatch:
     """Raises `InvalidInput` for a search that no collection could run."""
+    filters: list[WireFilter] = []
+    places: dict[int, int] = {}  # by identity: translating the ids of a filter is what takes long
+    columns = []
+    for query in queries:
+        place = None
+        if query.filter is not None:
+            place = places.setdefault(id(query.filter), len(filters))
+            if place == len(filters):
+                filters += [each for each in [encode_filter(query.filter)] if each is not None]
+        columns.append(_encode_query(query, place))
+    return QueryBatch(columns, filters)
+
+
+def _encode_query(query: Query, filter: int | None) -> QueryColumns:
     check_query(query)
     payload = None if query.payload is None else list(query.payload)
-    wire_filter = encode_filter(query.filter)
     if isinstance(query.vector, SparseVector):
         weights, indices = query.vector.values, query.vector.indices.astype("<u4").tobytes()
-        return QueryColumns(query.using, _float_bytes(weights), indices, query.limit, wire_filter, query.exact, payload)
-    return QueryColumns(query.using, _float_bytes(query.vector), None, query.limit, wire_filter, query.exact, payload)
+        return QueryColumns(query.using, _float_bytes(weights), indices, query.limit, filter, query.exact, payload)
+    return QueryColumns(query.using, _float_bytes(query.vector), None, query.limit, filter, query.exact, payload)
 
 
 def decode_hits(hits: Hits) -> list[StoreHit]:
@@ -337,4 +371,5 @@ def decode_records(columns: RecordColumns) -> list[Record]:
 
 
 def _parts(rows: NDArray[Any], counts: Sequence[int]) -> list[NDArray[Any]]:
-    return np.split(rows, np.cumsum(counts)[:-1]) if counts else []
+    ends = list(accumulate(counts))
+    return [rows[end - count : end] for end, count in zip(ends, counts, strict=True)]
