@@ -16,8 +16,8 @@ CHAT = "/api/v1/chat"
 
 ARTICLES = {
     "quillfeather": (
-        "# Quillfeather Observatory\n\nThe Quillfeather Observatory is an observatory on Mount Harrow that studies comets. "
-        "The Quillfeather Observatory was founded in 1883 by Marguerite Dunsany. "
+        "# Quillfeather Observatory\n\nThe Quillfeather Observatory is an observatory on Mount Harrow that studies "
+        "comets. The Quillfeather Observatory was founded in 1883 by Marguerite Dunsany. "
         "The Quillfeather Observatory has a telescope with a mirror of 2.4 metres.\n"
     ),
     "dunsany": (

@@ -4,11 +4,13 @@ A turn of a conversation is short and leans on its neighbours: the question befo
 each signal looks at a turn together with those next to it in its session:
 
 - `lexical`: BM25 over the turn and, at less weight, the turns within two of it, as one document. A question whose words
-  are spread over an exchange finds the exchange.
+  are spread over an exchange finds the exchange. It counts as much as the largest share of the question's term weight
+  that is found at one place: where nothing holds more than a word of the question, the vectors decide.
 - `dense`: the best cosine of the question to the turn or to one of its sentences.
 - `context`: the turn's cosine plus its neighbours', at less weight.
+- `length`: the logarithm of the turn's terms: "Oh, really?" answers nothing.
 
-All three are turned into z-scores over the turns at hand and added. What was tried, with numbers: docs, chat memory.
+All are turned into z-scores over the turns at hand and added. What was tried, with numbers: `docs/memory.md`.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ class RankingSettings:
     lexical: float = 1.0
     dense: float = 0.7
     context: float = 0.7
+    length: float = 0.2
     date: float = 1.0
     lexical_before: tuple[float, ...] = (0.6, 0.5)
     lexical_after: tuple[float, ...] = (0.2, 0.15)
@@ -103,6 +106,7 @@ class TurnRanker:
         self._terms = np.concatenate([turn.terms for turn in self._turns]) if turns else np.zeros(0, np.uint32)
         self._holder = np.repeat(np.arange(len(order)), [len(turn.terms) for turn in self._turns])
         self._norm = self._length_norm()
+        self._length = _z(np.log1p(np.bincount(self._holder, minlength=len(order))))
 
     def rank(
         self,
@@ -131,9 +135,10 @@ class TurnRanker:
         lexical, matched = self._lexical(question)
         context = self._with_neighbours(_z(own), settings.dense_before, settings.dense_after)
         signals = {
-            "lexical": settings.lexical * _z(lexical),
+            "lexical": settings.lexical * matched.max() * _z(lexical),
             "dense": settings.dense * _z(sentences),
             "context": settings.context * _z(context),
+            "length": settings.length * self._length,
         }
         dates = self._dates(question)
         if dates is not None:
@@ -268,5 +273,5 @@ def _dates_in(question: str) -> list[_AskedDate]:
 
 def _z(values: Scores | NDArray[np.float32]) -> Scores:
     values = values.astype(np.float64)
-    spread = float(values.std())
+    spread = float(values.std()) if len(values) else 0.0
     return (values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values)
