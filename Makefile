@@ -58,7 +58,7 @@ lock: .venv/.ready-dev
 
 ## make bench    the benchmarks, each beside what a user would pick instead (long)
 bench: .venv/.ready-dev
-	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in bench/*.py; do $(BIN)/python -m bench.$$(basename $$script .py) || exit 1; done
 
 ## make soak     the fault tests, repeated (long)
 soak: .venv/.ready-dev

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lumina_core.drivers.vector_store import CollectionSpec, Point, Query
-from lumina_core.drivers.vector_stores import edge_collection
+from lumina_core.drivers.vector_stores import edge_names
 from lumina_core.drivers.vector_stores.edge_collection import Collection
 from lumina_core.drivers.vector_stores.edge_wire import UpsertColumns, encode_queries, split_upsert
 from lumina_core.drivers.vector_stores.edge_wire import frame as encode  # the same encoder the socket uses
@@ -16,7 +16,7 @@ from lumina_core.drivers.vector_stores.edge_wire import frame as encode  # the s
 def test_hits_are_named_rightly_however_few_names_are_kept_at_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edge_collection, "_KNOWN_IDS", 10)
+    monkeypatch.setattr(edge_names, "_MOST", 10)
     spec = CollectionSpec("c", 4, bm25=False)
     collection = Collection.create(tmp_path, spec)
     vectors = np.random.default_rng(3).standard_normal((64, 4)).astype(np.float32)

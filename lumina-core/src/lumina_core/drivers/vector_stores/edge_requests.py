@@ -28,7 +28,7 @@ __all__ = ["edge_config", "edge_filter", "edge_points", "edge_queries", "hits_of
 
 HNSW_M = 16
 HNSW_EF_CONSTRUCT = 128
-HNSW_EF_SEARCH = 128
+HNSW_EF_SEARCH = 256
 OVERSAMPLING = 2.0
 _FULL_SCAN_KB = 20_000
 """Up to so many vectors (13,000) that a filter leaves are compared one by one, which takes about 2 ms."""
