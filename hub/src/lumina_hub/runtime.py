@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 
+from lumina_core.answers.checking import CheckedAnswerer
+from lumina_core.documents import ArticleId
 from lumina_core.errors import DependencyDown
 from lumina_core.indexing.indexer import Indexer
 from lumina_core.indexing.progress import IndexerState
@@ -107,7 +109,14 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
             home=home,
             owner=owner,
             memory=memory,
-            chat=ChatService(memory, search, answerer, metrics, threads, gap_threshold=settings.gap_threshold),
+            chat=ChatService(
+                memory,
+                search,
+                CheckedAnswerer(answerer, _article_text(parts)),
+                metrics,
+                threads,
+                gap_threshold=settings.gap_threshold,
+            ),
             graph=GraphService(parts.graph, on_change=indexer.poke),
             health=HealthService(_checks(parts, indexer, first)),
             ingest=ingest,
@@ -169,6 +178,13 @@ async def _indexer(
         yield indexer
     finally:
         await indexer.stop()
+
+
+def _article_text(parts: Foundations) -> Callable[[ArticleId, str], str]:
+    def read(article: ArticleId, revision: str) -> str:
+        return parts.graph.catalogue.read_article(article, revision).text
+
+    return read
 
 
 def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge) -> dict[str, Check]:

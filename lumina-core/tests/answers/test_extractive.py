@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumina_core.answers.base import Answer, Outcome
+from lumina_core.answers.base import ABSTENTION, Answer, Outcome
 from lumina_core.answers.confidence import CONFIDENCE_FEATURES, Model
-from lumina_core.answers.extractive import ABSTENTION, ExtractiveAnswerer
+from lumina_core.answers.extractive import ExtractiveAnswerer
 from lumina_core.documents import fingerprint
 from lumina_core.retrieval.hits import Hit, QuerySignals, SearchResult
 

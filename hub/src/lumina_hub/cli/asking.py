@@ -132,7 +132,8 @@ def _show(answer: ChatAnswer) -> None:
         out.print(f"[dim]\\[{citation.marker}][/] {escape(_where(citation.title, citation.section))}", end="")
         out.print(f"  [blue]{escape(citation.url)}[/]" if citation.url else "")
     out.print()
-    out.print(f"[dim]{_outcome(answer)} · confidence {answer.confidence:.2f} ({in_words(answer.confidence)})[/]")
+    words = "" if answer.outcome is Outcome.ABSTAINED else f" ({in_words(answer.confidence)})"
+    out.print(f"[dim]{_outcome(answer)} · confidence {answer.confidence:.2f}{words}[/]")
 
 
 def _outcome(answer: ChatAnswer) -> str:

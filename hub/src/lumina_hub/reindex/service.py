@@ -39,13 +39,14 @@ class ReindexService:
         rebuilding = progress.rebuilding
         if rebuilding is None and not is_asked_for:
             return Reindex(state=ReindexState.IDLE, done=articles, total=articles)
+        error = progress.error or self._indexer.reindex_error
         return Reindex(
-            state=ReindexState.FAILED if progress.error is not None else ReindexState.RUNNING,
+            state=ReindexState.FAILED if error is not None else ReindexState.RUNNING,
             done=rebuilding.done if rebuilding is not None else 0,
             total=rebuilding.total if rebuilding is not None else articles,
             chunks_per_s=round(progress.chunks_per_s, 1) or None,
             eta_s=rebuilding.eta_s if rebuilding is not None else None,
-            error=progress.error,
+            error=error,
         )
 
     def _is_asked_for(self) -> bool:

@@ -10,7 +10,11 @@ from typing import Protocol
 from lumina_core.documents import ArticleId, ChunkId
 from lumina_core.retrieval.hits import SearchResult
 
-__all__ = ["Answer", "Answerer", "Citation", "Outcome"]
+__all__ = ["ABSTENTION", "Answer", "Answerer", "Citation", "Outcome"]
+
+
+ABSTENTION = "I do not know: nothing I have read answers this."
+"""The text of an answer that is not given."""
 
 
 class Outcome(StrEnum):

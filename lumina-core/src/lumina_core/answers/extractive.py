@@ -7,15 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lumina_core.answers.base import Answer, Citation, Outcome
+from lumina_core.answers.base import ABSTENTION, Answer, Citation, Outcome
 from lumina_core.answers.confidence import Model, confidence, confidence_features, load_model
 from lumina_core.answers.features import Candidate, candidates, sentence_features
 from lumina_core.documents import fingerprint
 from lumina_core.retrieval.hits import SearchResult
 
-__all__ = ["ABSTENTION", "ExtractiveAnswerer"]
-
-ABSTENTION = "I do not know: nothing I have read answers this."
+__all__ = ["ExtractiveAnswerer"]
 
 _CHUNKS = 5
 _MOST_SENTENCES = 4

@@ -68,6 +68,7 @@ class Indexer:
         self._changed = asyncio.Condition()
         self._running: asyncio.Task[None] | None = None
         self._reindexing: asyncio.Task[None] | None = None
+        self._reindex_error: str | None = None
         self._quiet: asyncio.TimerHandle | None = None
         self._searched_at = 0.0
         self._restarts = 0
@@ -112,6 +113,11 @@ class Indexer:
         """The process id while it runs."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
+
+    @property
+    def reindex_error(self) -> str | None:
+        """Why the last rebuild could not be finished; None while it goes on and once it is done."""
+        return self._reindex_error
 
     async def wait_until(self, position: LogPosition | None) -> IndexProgress:
         """Wait until everything in `articles/articles` before a position can be searched.
@@ -174,6 +180,7 @@ class Indexer:
         if self._reindexing is not None:
             self._reindexing.cancel()
             await asyncio.gather(self._reindexing, return_exceptions=True)
+        self._reindex_error = None
         request = ReindexRequest(after_rebuild=self._progress.rebuild, reason=reason)
         await asyncio.to_thread(save_request, self._request_path, request)
         self._reindexing = asyncio.create_task(self._carry_out(request))
@@ -264,8 +271,9 @@ class Indexer:
         for rebuild in self._on_reindex:
             try:
                 await rebuild()
-            except CoreError as error:  # the request stays, so it is done at the next start
-                _log.error("reindex_incomplete", error=error.message)
+            except Exception as error:  # whoever waits must hear of it; the request stays for the next start
+                _log.exception("reindex_incomplete")
+                self._reindex_error = error.message if isinstance(error, CoreError) else repr(error)
                 return
         await asyncio.to_thread(remove_request, self._request_path)
 
