@@ -110,7 +110,11 @@ from pathlib import Path
 from lumina_core.drivers.vector_stores.edge import EdgeStore
 async def main():
     store = await EdgeStore.connect(Path(sys.argv[1]))
-    await store.optimise("chunks")
+    info = await store.info("chunks")
+    while info.points - info.indexed > 1000:  # the indexer may have begun it already: then the call returns at once
+        await store.optimise("chunks")
+        await asyncio.sleep(0.5)
+        info = await store.info("chunks")
 asyncio.run(main())
 """
 
