@@ -120,6 +120,23 @@ def test_turns_lend_only_to_those_next_to_them_in_the_session(embedder: Any) -> 
     assert lexical["t40"] == pytest.approx(lexical["alone"])
 
 
+def test_words_count_by_how_many_of_the_question_are_found_together(embedder: Any) -> None:
+    turns = remember(embedder, *((f"s{n}", "", text) for n, text in enumerate(("blue violin", "soup", "wind"))))
+
+    def lexical(question: str) -> float:
+        return rank(embedder, turns, question)[0].contributions["lexical"]
+
+    assert lexical("blue violin") > lexical("blue violin xyzzy plugh") > 0.0
+
+
+def test_of_turns_that_fit_alike_the_one_that_says_more_comes_first(embedder: Any) -> None:
+    turns = remember(embedder, ("a", "", "Oh!"), ("b", "", "She sold the house in Ludlow"), ("c", "", "Really?"))
+
+    first, *others = rank(embedder, turns, "xyzzy?")
+    assert first.id == "t1"
+    assert all(hit.contributions["length"] < first.contributions["length"] for hit in others)
+
+
 def test_nothing_to_rank_gives_nothing(embedder: Any) -> None:
     assert rank(embedder, [], "Anything?") == []
 

@@ -58,7 +58,7 @@ class RecallSettings:
     max_days: float = RECALL_MAX_DAYS
     ranked: int = 128
     candidates: int = 24
-    min_cosine: float = 0.35
+    min_cosine: float = 0.4
     min_matched: float = 0.6
     ranking: RankingSettings = field(default_factory=RankingSettings)
 
