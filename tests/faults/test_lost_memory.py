@@ -53,11 +53,14 @@ async def lose_everything(hub: Any) -> None:
         await redis.aclose()
 
 
-async def kept(hub: Any) -> dict[str, Any]:
-    """What Redis and the index hold of conversations."""
+async def kept(hub: Any, *, turns: int) -> dict[str, Any]:
+    """What Redis and the index hold of conversations, once the index has every turn."""
     redis = connect_redis(f"unix://{hub.home / 'redis' / 'redis.sock'}")
     store = await EdgeStore.connect(hub.home / "index" / "edge" / "edge.sock")
     try:
+        async with asyncio.timeout(60):
+            while await store.count("chat_long") < turns:  # noqa: ASYNC110 - another process does it
+                await asyncio.sleep(0.05)
         keys: list[Any] = sorted(await redis.keys("chat:*"))
         holding: dict[str, Any] = {}
         for key in keys:
@@ -83,7 +86,7 @@ def test_a_reindex_brings_back_sessions_history_recall_and_notes(hub: Any, notes
     again = {"query": "What was it that the people of Aarau sell?"}
     recalled = hub.post("/chat", {**again, "session": "before"})["recalled"]
     assert asked[0]["id"] in recalled
-    shown, held = conversation(hub), asyncio.run(kept(hub))
+    shown, held = conversation(hub), asyncio.run(kept(hub, turns=len(asked) + 1))
 
     asyncio.run(lose_everything(hub))
     hub.post("/reindex")
@@ -91,7 +94,7 @@ def test_a_reindex_brings_back_sessions_history_recall_and_notes(hub: Any, notes
     hub.until_ready()
 
     assert conversation(hub) == shown
-    rebuilt = asyncio.run(kept(hub))
+    rebuilt = asyncio.run(kept(hub, turns=len(asked) + 1))
     assert rebuilt.keys() == held.keys()
     assert rebuilt == held
     after = hub.post("/chat", {"query": "What do they sell there?", "session": "walk"})
