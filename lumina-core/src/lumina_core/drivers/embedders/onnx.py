@@ -18,9 +18,10 @@ from lumina_core.drivers.embedders.bert_config import Precision
 from lumina_core.drivers.embedders.conversion import ConvertedModel, ensure_model
 from lumina_core.drivers.embedders.processor import choose_precision
 from lumina_core.drivers.embedders.query_cache import QueryCache
+from lumina_core.drivers.embedders.session import open_session
 from lumina_core.errors import EmbedderDown
 
-__all__ = ["OnnxEmbedder", "batches", "open_session"]
+__all__ = ["OnnxEmbedder", "batches"]
 
 TOKENS_PER_BATCH: Final = 256
 """Larger batches are no faster (a token costs the same from 16 to 512 of them) and take more memory."""
@@ -120,24 +121,6 @@ class OnnxEmbedder:
         limit = self._config.max_tokens * _CHARACTERS_PER_TOKEN
         clean = [text[:limit].encode("utf-8", "replace").decode("utf-8") for text in texts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(clean)]
-
-
-def open_session(model: ConvertedModel, precision: Precision) -> ort.InferenceSession:
-    """Open one precision of a model; `EmbedderDown` when ONNX Runtime refuses it."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # as fast, and gives memory back
-    # The graph is written as it should run; what lies above BASIC would bring SkipLayerNormalization back.
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    try:
-        return ort.InferenceSession(str(model.graph(precision)), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no public base class
-        raise EmbedderDown(
-            f"the converted model {model.name!r} ({precision}) cannot be loaded: {error}",
-            hint=f"Delete {str(model.directory)!r}; it is made again at the next start.",
-        ) from error
 
 
 def batches(lengths: Sequence[int]) -> Iterator[NDArray[np.intp]]:

@@ -16,6 +16,7 @@ import structlog
 
 from lumina_core.drivers.embedders.bert_config import Precision
 from lumina_core.drivers.embedders.conversion import ConvertedModel
+from lumina_core.drivers.embedders.session import open_session
 
 __all__ = ["choose_precision"]
 
@@ -59,7 +60,6 @@ def choose_precision(model: ConvertedModel, *, cpuinfo: Path = Path("/proc/cpuin
 
 
 def _measure(model: ConvertedModel) -> dict[str, float]:
-    from lumina_core.drivers.embedders.onnx import open_session  # onnx.py asks this file which precision to open
 
     ids = np.random.default_rng(0).integers(1000, 2000, _SHAPE).astype(np.int32)
     sessions = {precision: open_session(model, precision) for precision in ("fp32", "int8")}
