@@ -19,7 +19,7 @@ from lumina_core.graph.catalogue_rows import ArticleRow, Counts, Link, Problem, 
 from lumina_core.graph.catalogue_schema import RESOLVE_COLUMN, RESOLVE_JOINS, connect
 from lumina_core.graph.layout import ARTICLES, LogPosition
 from lumina_core.graph.reader import read_entry
-from lumina_core.graph.records import RecoveryPoint, decode_article, decode_recovery_point
+from lumina_core.graph.records import PAGE_LINK, RecoveryPoint, decode_article, decode_recovery_point
 
 __all__ = ["CatalogueReader", "translated"]
 
@@ -177,15 +177,16 @@ class CatalogueReader:
         return [name for (name,) in rows]
 
     def links_from(self, article_id: str) -> list[Link]:
-        """An article's links as its text makes them, in order; several titles may lead to one target."""
+        """An article's links: those of its text in its order, then the others; several titles may lead to one target."""
         with self.reading() as connection:
             rows = connection.execute(
                 f"SELECT t.id, n0.name, group_concat(rel.name) FROM links AS l JOIN relations AS rel"
                 f" ON rel.id = l.relation JOIN names AS n0 ON n0.id = l.target {RESOLVE_JOINS}"
                 f" LEFT JOIN articles AS t ON t.key = {RESOLVE_COLUMN}"
                 " WHERE l.article = (SELECT key FROM articles WHERE id = ? AND live)"
-                " GROUP BY n0.id ORDER BY min(l.relation), min(l.position)",
-                (article_id,),
+                " GROUP BY n0.id ORDER BY min(CASE rel.name WHEN ? THEN l.position END) NULLS LAST, min(rel.name),"
+                " min(l.position), n0.name",
+                (article_id, PAGE_LINK),
             ).fetchall()
         return [_link(article_id, *row) for row in rows]
 

@@ -65,12 +65,10 @@ class EdgeClient:
                 done or not: doing it again does no harm.
             CoreError: What the process reported.
         """
-        wire = await self._connect()
         body = msgspec.Raw(msgspec.msgpack.encode(args))
-        answer = wire.send(lambda call: frame(Request(call, writes, op, collection, body)))
         try:
             async with asyncio.timeout(timeout_s or self._timeout_s):
-                reply = await answer
+                reply = await self._ask(lambda call: frame(Request(call, writes, op, collection, body)))
         except TimeoutError as error:
             raise VectorStoreDown(
                 f"the index process did not answer {op!r} within {timeout_s or self._timeout_s:g} s",
@@ -79,6 +77,20 @@ class EdgeClient:
         if reply.error is not None:
             raise_error(reply.error)
         return msgspec.msgpack.decode(reply.value, type=result)
+
+    async def _ask(self, encode: Callable[[int], bytes]) -> Any:
+        """Send and wait for the reply, once more where nobody was behind the connection: a process that is being
+        killed may still be connected to for a moment."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience_s
+        while True:
+            wire = await self._connect()
+            try:
+                return await wire.send(encode)
+            except VectorStoreDown:
+                if wire.has_heard or loop.time() > deadline:
+                    raise
+                await asyncio.sleep(_RETRY_S)
 
     async def close(self) -> None:
         self._closed = True
@@ -119,6 +131,7 @@ class _Wire(asyncio.Protocol):
         self._buffer = bytearray()
         self._numbers = count()
         self._calls: dict[int, asyncio.Future[Any]] = {}
+        self.has_heard = False
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def send(self, encode: Callable[[int], bytes]) -> asyncio.Future[Any]:
@@ -138,6 +151,7 @@ class _Wire(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self.has_heard = True
         self._buffer += data
         try:
             for body in split_frames(self._buffer):
