@@ -177,7 +177,7 @@ class CatalogueReader:
         return [name for (name,) in rows]
 
     def links_from(self, article_id: str) -> list[Link]:
-        """An article's links: those of its text in its order, then the others; several titles may lead to one target."""
+        """An article's links: those of its text, in its order, then others; several titles may lead to one target."""
         with self.reading() as connection:
             rows = connection.execute(
                 f"SELECT t.id, n0.name, group_concat(rel.name) FROM links AS l JOIN relations AS rel"
