@@ -192,7 +192,7 @@ def test_an_ingest_that_is_stopped_goes_on_where_it_was(
     home, source, total = tmp_path / "home", dump(tmp_path / "villages.xml", 600), 600
     run("ask", "What is Lumina?", at=home)
     first = subprocess.Popen(
-        ["env", "--default-signal=INT", LUMINA, "ingest", source, "--home", home],  # as a terminal starts it
+        ["/usr/bin/env", "--default-signal=INT", LUMINA, "ingest", source, "--home", home],  # as a terminal starts it
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
