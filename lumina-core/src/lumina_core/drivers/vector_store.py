@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 __all__ = [
     "COLLECTIONS",
     "CollectionSpec",
+    "Comparison",
     "Filter",
     "Match",
     "Point",
@@ -44,7 +45,10 @@ class SparseVector:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
-    """A collection's name and vectors. `sentences` is a multivector (MaxSim, float16, no HNSW)."""
+    """A collection's name and vectors. `sentences` is a multivector (MaxSim, float16, no HNSW).
+
+    `compared` names the payload fields that `compare` is asked for: a driver may keep them where it reads them fast.
+    """
 
     name: str
     dim: int = 384
@@ -52,11 +56,18 @@ class CollectionSpec:
     bm25: bool = True
     keyword_fields: tuple[str, ...] = ()
     number_fields: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
 
 
 COLLECTIONS: tuple[CollectionSpec, ...] = (
     CollectionSpec("articles", keyword_fields=("id", "source")),
-    CollectionSpec("chunks", sentences=True, keyword_fields=("article", "source"), number_fields=("ts",)),
+    CollectionSpec(
+        "chunks",
+        sentences=True,
+        keyword_fields=("article", "source"),
+        number_fields=("ts",),
+        compared=("title", "section", "start", "terms", "term_counts", "pagerank"),
+    ),
     CollectionSpec("chat_long", sentences=True, keyword_fields=("owner", "spot"), number_fields=("ts",)),
     CollectionSpec("scratch_mem", keyword_fields=("owner",), number_fields=("ts",)),
 )
@@ -138,6 +149,19 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Points beside a vector, by column: `ids`, and of each point the cosine of its `dense` vector, `(n,)`, the number
+    of its sentences, `counts` `(n,)`, and its payload; of all sentences one after the other the cosines, `sentences`
+    `(sum(counts),)`. Cosines are float32 and within .005 of the exact ones."""
+
+    ids: tuple[str, ...]
+    dense: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    sentences: NDArray[np.float32]
+    payloads: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class StoreInfo:
     """What a collection holds. `indexed` counts the points an ANN index covers; the rest is searched whole."""
 
@@ -179,6 +203,12 @@ class VectorStore(Protocol):
         vectors: tuple[str, ...] = (),
     ) -> list[Record]:
         """Fetch points by string id, in the order asked for; missing ones are left out."""
+
+    async def compare(
+        self, collection: str, vector: NDArray[np.float32], ids: Sequence[str], *, payload: tuple[str, ...] = ()
+    ) -> Comparison:
+        """Hold a vector, `(dim,)`, against points by string id, in the order asked for; missing ones are left out.
+        Fast for payload fields that are among the collection's `compared`."""
 
     async def scroll(
         self,

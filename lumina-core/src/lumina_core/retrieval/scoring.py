@@ -8,7 +8,6 @@ against the dense vectors than two common ones do, and a signal that tells no ch
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +18,11 @@ from lumina_core.retrieval.terms import QuestionTerms
 
 __all__ = [
     "Floats",
-    "SentenceMatch",
+    "Passages",
+    "TermMatch",
     "Weights",
     "contributions",
-    "match_sentences",
+    "match_terms",
     "opening",
     "pagerank_prior",
     "share",
@@ -41,7 +41,6 @@ class Weights:
     joint: float = 4.3
     opening: float = 3.2
     pagerank: float = 0.05
-    bm25: float = 0.39  # first stage only, where the terms of a chunk are not yet at hand
     sentence_lexical: float = 0.5  # beside the sentence's cosine, inside `joint`
     sentence_pairs: float = 0.5
 
@@ -53,17 +52,31 @@ _PAIR_REACH = 2
 
 
 @dataclass(frozen=True, slots=True)
-class SentenceMatch:
-    """One row a sentence. `lexical` and `pairs` are `(n,)`, shares of the question's term weight, in [0, 1].
+class Passages:
+    """The terms of some chunks, one after the other.
 
-    `body` is `(n,)`, the share found in the sentence itself, title aside. `chunk` is the share found in the whole
-    chunk or its title.
+    `ids` holds the term ids of all sentences, uint32; `lengths` how many each sentence has, `(n_sentences,)`; `counts`
+    how many sentences each chunk has, `(n_chunks,)`; and `titles` the term ids of each chunk's title and heading.
+    """
+
+    ids: NDArray[np.uint32]
+    lengths: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    titles: Sequence[frozenset[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TermMatch:
+    """How much of the question's term weight was found, as shares in [0, 1].
+
+    Of each sentence, `(n_sentences,)`: `body` in itself; `lexical` with what its title adds; `pairs` on words that
+    stand beside each other in both. Of each chunk, `(n_chunks,)`: `chunk` in all of it or its title.
     """
 
     lexical: Floats
     pairs: Floats
     body: Floats
-    chunk: float
+    chunk: Floats
 
 
 def share(question: QuestionTerms, found: NDArray[np.bool_]) -> float:
@@ -71,84 +84,82 @@ def share(question: QuestionTerms, found: NDArray[np.bool_]) -> float:
     return float(question.idf[found].sum() / question.total_idf)
 
 
-def match_sentences(
-    question: QuestionTerms, ids: NDArray[np.uint32], counts: Sequence[int], title_ids: Sequence[int]
-) -> SentenceMatch:
-    """Match the question's terms against a chunk's sentences.
+def match_terms(question: QuestionTerms, passages: Passages) -> TermMatch:
+    """Match the question's terms against the sentences of all chunks at once."""
+    sentences, chunks = len(passages.lengths), len(passages.counts)
+    chunk_of = np.repeat(np.arange(chunks), passages.counts)
+    sentence_of = np.repeat(np.arange(sentences), passages.lengths)
+    idf, total = question.idf, question.total_idf
 
-    Args:
-        question: Its terms.
-        ids: Term ids of all sentences, one after the other.
-        counts: How many of them each sentence has; they sum to `len(ids)`.
-        title_ids: Term ids of the title and heading.
-    """
-    # Plain Python: a chunk has some hundred terms, and numpy would take longer to be called than to count them.
-    columns = {key: column for column, key in enumerate(question.ids.tolist())}
-    idf: list[float] = question.idf.tolist()
-    titles = set(title_ids)
-    in_title = [key in titles for key in question.ids.tolist()]
-    positions: dict[int, list[int]] = {}
-    held: list[set[int]] = []
-    owner: list[int] = []
-    start = 0
-    terms: list[int] = ids.tolist()
-    for sentence, count in enumerate(counts):
-        of_sentence = terms[start : start + count]
-        found: set[int] = set()
-        if not columns.keys().isdisjoint(of_sentence):
-            for place, key in enumerate(of_sentence, start):
-                if (column := columns.get(key)) is not None:
-                    positions.setdefault(column, []).append(place)
-                    found.add(column)
-        held.append(found)
-        owner += [sentence] * count
-        start += count
-    pairs = np.zeros(len(held))
+    # One row a term of the question: in which sentences, chunks and titles it stands.
+    places = [np.flatnonzero(passages.ids == key) for key in question.ids]
+    in_sentence = np.zeros((len(places), sentences), np.bool_)
+    in_chunk = np.zeros((len(places), chunks), np.bool_)
+    for term, found in enumerate(places):
+        held = sentence_of[found]
+        in_sentence[term, held] = True
+        in_chunk[term, chunk_of[held]] = True
+    in_title = _in_titles(question, passages.titles)
+
+    pairs = np.zeros(sentences)
     for first, second in question.pairs:
-        if first in positions and second in positions:
-            weight = min(idf[first], idf[second])
-            near = {
-                owner[place]
-                for place in positions[first]
-                if any(abs(place - other) <= _PAIR_REACH for other in positions[second])
-            }
-            for sentence in near:
-                pairs[sentence] += weight
-    total = question.total_idf
-    body = np.array([sum(idf[column] for column in found) for found in held]) / total
-    missing = [
-        sum(weight for column, weight in enumerate(idf) if in_title[column] and column not in found) for found in held
-    ]
-    lexical = body + TITLE_SHARE * np.array(missing) / total
-    chunk = sum(weight for column, weight in enumerate(idf) if column in positions or in_title[column]) / total
-    pairs = np.minimum(pairs / total, 1.0)  # words that a question repeats have more neighbours than weight
-    return SentenceMatch(lexical, pairs, body, chunk)
+        held = sentence_of[_beside(places[first], places[second], chunk_of[sentence_of])]
+        pairs[np.unique(held)] += min(idf[first], idf[second])
+    body = idf @ in_sentence
+    missing = idf @ (in_title[:, chunk_of] & ~in_sentence)
+    return TermMatch(
+        lexical=(body + TITLE_SHARE * missing) / total,
+        pairs=np.minimum(pairs / total, 1.0),  # words that a question repeats have more neighbours than weight
+        body=body / total,
+        chunk=idf @ (in_chunk | in_title) / total,
+    )
 
 
-def pagerank_prior(pagerank: float) -> float:
-    """A page rank (mean 1) as a bounded prior: its natural logarithm, within ±3."""
-    return min(max(math.log(max(pagerank, 1e-6)), -3.0), 3.0)
+def _in_titles(question: QuestionTerms, titles: Sequence[frozenset[int]]) -> NDArray[np.bool_]:
+    """`(n_terms, n_chunks)`. Many chunks share a title: each is looked at once."""
+    asked = question.ids.tolist()
+    known = {title: [key in title for key in asked] for title in set(titles)}
+    return np.array([known[title] for title in titles], np.bool_).reshape(len(titles), len(asked)).T
 
 
-def opening(question: QuestionTerms, title_ids: Sequence[int], start: int) -> float:
-    """How near a chunk stands to the opening of the article the question is about, in [0, 1]: 0 where the title holds
-    a term that the question does not, else falling from 1 with the chunk's offset, to a half after 1,000 characters."""
-    if len(title_ids) == 0 or not set(title_ids) <= set(question.ids.tolist()):
-        return 0.0
-    return 1.0 / (1.0 + start / 1000.0)
+def _beside(places: NDArray[np.int64], others: NDArray[np.int64], chunk_of: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the ascending places that have one of the others, ascending too, at most `_PAIR_REACH` away in their
+    chunk."""
+    if not len(places) or not len(others):
+        return places[:0]
+    # Chunks are moved apart, so that none reaches into the next.
+    apart = others + _PAIR_REACH * chunk_of[others]
+    here = places + _PAIR_REACH * chunk_of[places]
+    following = np.searchsorted(apart, here - _PAIR_REACH)
+    nearest = apart[np.minimum(following, len(apart) - 1)]
+    return places[np.abs(nearest - here) <= _PAIR_REACH]
+
+
+def pagerank_prior(pagerank: Floats) -> Floats:
+    """Page ranks (mean 1) as bounded priors: their natural logarithms, within ±3."""
+    return np.clip(np.log(np.maximum(pagerank, 1e-6)), -3.0, 3.0)
+
+
+def opening(question: QuestionTerms, titles: Sequence[frozenset[int]], starts: Floats) -> Floats:
+    """How near each chunk stands to the opening of the article the question is about, `(n,)`, in [0, 1]: 0 where the
+    title holds a term that the question does not, else falling from 1 with the chunk's offset, to a half after 1,000
+    characters."""
+    asked = set(question.ids.tolist())
+    about = np.array([bool(title) and asked.issuperset(title) for title in titles], np.float64)
+    return about / (1.0 + starts / 1000.0)
 
 
 def contributions(
     weights: Weights,
     *,
-    dense: float,
-    lexical_nats: float,
-    sentence: float,
-    joint: float,
-    opening: float,
-    pagerank: float,
-) -> Mapping[str, float]:
-    """The parts of a chunk's score by signal; the score is their sum."""
+    dense: Floats,
+    lexical_nats: Floats,
+    sentence: Floats,
+    joint: Floats,
+    opening: Floats,
+    pagerank: Floats,
+) -> Mapping[str, Floats]:
+    """The parts of the chunks' scores by signal, `(n,)` each; a score is their sum."""
     return {
         "dense": weights.dense * dense,
         "lexical": weights.lexical * lexical_nats,

@@ -1,8 +1,7 @@
 """Search in two stages, over dense vectors, BM25, sentences and the link graph.
 
-Stage one takes the best chunks of the dense and the BM25 index and scores all of them by all three vectors. Stage two
-takes the best of these and looks at their sentences, one by one, densely and lexically. Both stages look at a bounded
-number of chunks, however many there are: see `Depth`.
+Stage one takes the best chunks of the dense and of the BM25 index. Stage two compares the question with all of these,
+densely and lexically, sentence by sentence. Its work is bounded, however many chunks there are: see `Searcher`.
 """
 
 from __future__ import annotations
@@ -16,40 +15,45 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lumina_core.documents import ArticleId, ChunkId
-from lumina_core.drivers.embedder import Embedder, Vectors
-from lumina_core.drivers.vector_store import Filter, Query, Record, SparseVector, StoreHit, VectorStore
+from lumina_core.drivers.embedder import Embedder
+from lumina_core.drivers.vector_store import Comparison, Filter, Query, VectorStore
 from lumina_core.retrieval.encoding import unpack_terms
 from lumina_core.retrieval.hits import Hit, QuerySignals, SearchResult, SentenceScore
-from lumina_core.retrieval.scoring import Weights, contributions, match_sentences, opening
+from lumina_core.retrieval.scoring import Floats, Passages, TermMatch, Weights, contributions, match_terms, opening
 from lumina_core.retrieval.terms import QuestionTerms, TermStatistics
 from lumina_core.text.analysis import bm25_query, term_id, terms
 
-__all__ = ["Depth", "Searcher"]
+__all__ = ["DEPTH", "Searcher"]
+
+DEPTH = 100
+"""How many chunks stage one takes from each index, or more where more hits are asked for."""
 
 _COLLECTION = "chunks"
-_MARGIN = 1e-6
+_COMPARED = ("title", "section", "start", "terms", "term_counts", "pagerank")
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
-    """How many chunks each stage looks at: `first` from each index, `second` by their sentences."""
+class _Judged:
+    """Candidates with what stage two found: contributions `(n,)` by signal, and of their sentences the matches."""
 
-    first: int = 100
-    second: int = 40
+    found: Comparison
+    match: TermMatch
+    parts: Mapping[str, Floats]
 
-
-@dataclass(slots=True)
-class _Stage1:
-    dense: float = 0.0
-    sentence: float = 0.0
-    bm25: float = 0.0
+    @property
+    def scores(self) -> Floats:
+        return np.asarray(np.sum(list(self.parts.values()), axis=0), np.float64)
 
 
 class Searcher:
-    """Finds chunks for a question. Owns nothing: store and embedder are closed by whoever opened them."""
+    """Finds chunks for a question. Owns nothing: store and embedder are closed by whoever opened them.
+
+    Args:
+        executor: Where the question is embedded; None for asyncio's own threads.
+        depth: See `DEPTH`.
+    """
 
     def __init__(
         self,
@@ -58,13 +62,13 @@ class Searcher:
         *,
         executor: Executor | None = None,
         weights: Weights | None = None,
-        depth: Depth | None = None,
+        depth: int = DEPTH,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._executor = executor
         self._weights = weights or Weights()
-        self._depth = depth or Depth()
+        self._depth = depth
         self._statistics = TermStatistics(store, _COLLECTION)
 
     async def search(self, query: str, *, limit: int = 10, filter: Filter | None = None) -> SearchResult:
@@ -72,7 +76,7 @@ class Searcher:
 
         Args:
             query: A question or some words.
-            limit: At most this many hits. Those beyond `Depth.second` carry no sentences.
+            limit: At most this many hits.
             filter: What the chunks must satisfy.
 
         Returns:
@@ -84,7 +88,7 @@ class Searcher:
         """
         took: dict[str, float] = {}
         started = time.perf_counter()
-        sparse, depth = bm25_query(query), max(limit, self._depth.first)
+        sparse, depth = bm25_query(query), max(limit, self._depth)
         embedding = asyncio.get_running_loop().run_in_executor(self._executor, self._embedder.embed_query, query)
         # What needs no vector is looked up while another thread makes it.
         vector, question, (lexical,) = await asyncio.gather(
@@ -94,121 +98,78 @@ class Searcher:
         )
         started = _lap(took, "question", started)
 
-        scores = await self._first_stage(vector, sparse, lexical, filter, depth)
+        (dense,) = await self._store.query(_COLLECTION, [Query("dense", vector, depth, filter)])
+        candidates = list(dict.fromkeys(hit.id for hits in (dense, lexical) for hit in hits))
         started = _lap(took, "candidates", started)
 
-        ranked = sorted(scores, key=lambda key: (-self._first_score(scores[key]), key))
-        second = ranked[: self._depth.second]
-        hits = await self._second_stage(second, scores, vector, question)
-        if limit > len(second):
-            hits += await self._plain(ranked[len(second) : limit], scores, below=hits[-1].score if hits else None)
-        _lap(took, "sentences", started)
-        return SearchResult(query, tuple(hits[:limit]), _signals(question, scores, hits), took)
+        found = await self._store.compare(_COLLECTION, vector, candidates, payload=_COMPARED)
+        judged = self._judge(found, question)
+        started = _lap(took, "comparison", started)
 
-    async def _first_stage(
-        self, vector: Vectors, sparse: SparseVector, lexical: list[StoreHit], filter: Filter | None, depth: int
-    ) -> dict[str, _Stage1]:
-        (dense,) = await self._store.query(_COLLECTION, [Query("dense", vector, depth, filter)])
-        union = tuple(dict.fromkeys(hit.id for hits in (dense, lexical) for hit in hits))
-        scores = {key: _Stage1() for key in union}
-        if not union:
-            return scores
-        among = Filter(ids=union)
-        everything = await self._store.query(
-            _COLLECTION,
-            [
-                Query("dense", vector, len(union), among, exact=True),
-                Query("sentences", vector, len(union), among, exact=True),
-                Query("bm25", sparse, len(union), among),
-            ],
+        hits = await self._read(judged, limit)
+        _lap(took, "reading", started)
+        return SearchResult(query, tuple(hits), _signals(question, judged), took)
+
+    def _judge(self, found: Comparison, question: QuestionTerms) -> _Judged:
+        weights, payloads = self._weights, found.payloads
+        titles = [_title_terms(payload["title"], payload["section"]) for payload in payloads]
+        packed = [unpack_terms(payload["terms"]) for payload in payloads]
+        passages = Passages(
+            ids=np.concatenate(packed) if packed else np.empty(0, np.uint32),
+            lengths=np.array([count for payload in payloads for count in payload["term_counts"]], np.int64),
+            counts=found.counts,
+            titles=titles,
         )
-        for name, hits in zip(("dense", "sentence", "bm25"), everything, strict=True):
-            for hit in hits:
-                if hit.id in scores:
-                    setattr(scores[hit.id], name, hit.score)
-        return scores
-
-    def _first_score(self, stage1: _Stage1) -> float:
-        weights = self._weights
-        return (
-            weights.dense * stage1.dense
-            + (weights.sentence + weights.joint) * stage1.sentence
-            + weights.bm25 * stage1.bm25
-        )
-
-    async def _second_stage(
-        self, ids: list[str], scores: Mapping[str, _Stage1], vector: Vectors, question: QuestionTerms
-    ) -> list[Hit]:
-        half = (len(ids) + 1) // 2
-        # The store reads the second half while we judge the first.
-        parts = [
-            asyncio.create_task(self._store.retrieve(_COLLECTION, part, vectors=("sentences",)))
-            for part in (ids[:half], ids[half:])
-            if part
-        ]
-        try:
-            hits = [self._judge(record, scores[record.id], vector, question) for part in parts for record in await part]
-        finally:
-            for part in parts:
-                part.cancel()
-        hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
-        return hits
-
-    def _judge(self, record: Record, stage1: _Stage1, vector: Vectors, question: QuestionTerms) -> Hit:
-        weights, payload = self._weights, record.payload
-        assert record.sentences is not None  # noqa: S101  asked for above
-        dense: NDArray[np.float32] = record.sentences @ vector
-        title, heading = _term_ids(payload["title"]), _term_ids(payload["section"])
-        match = match_sentences(question, unpack_terms(payload["terms"]), payload["term_counts"], title + heading)
-        joint = dense + weights.sentence_lexical * match.lexical + weights.sentence_pairs * match.pairs
+        match = match_terms(question, passages)
+        dense, sentences = found.dense.astype(np.float64), found.sentences.astype(np.float64)
+        joint = sentences + weights.sentence_lexical * match.lexical + weights.sentence_pairs * match.pairs
+        firsts = np.cumsum(found.counts) - found.counts  # every chunk has at least one sentence
         parts = contributions(
             weights,
-            dense=stage1.dense,
+            dense=dense,
             lexical_nats=match.chunk * question.total_idf,
-            sentence=float(dense.max()),
-            joint=float(joint.max()),
-            opening=opening(question, title, payload["start"]),
-            pagerank=float(payload["pagerank"]),
+            sentence=np.maximum.reduceat(sentences, firsts) if len(firsts) else dense,
+            joint=np.maximum.reduceat(joint, firsts) if len(firsts) else dense,
+            opening=opening(question, titles, np.array([payload["start"] for payload in payloads], np.float64)),
+            pagerank=np.array([payload["pagerank"] for payload in payloads], np.float64),
         )
-        spans = payload["sents"]
-        sentences = tuple(
-            map(SentenceScore, spans[::2], spans[1::2], dense.tolist(), match.lexical.tolist(), match.pairs.tolist())
-        )
-        return _hit(payload, parts, stage1.dense, match.chunk, sentences)
+        return _Judged(found, match, parts)
 
-    async def _plain(self, ids: list[str], scores: Mapping[str, _Stage1], *, below: float | None) -> list[Hit]:
-        """Hits that only the first stage has seen. Its scores run higher than those of the second: what brings them
-        all under the last hit of that one is a contribution of its own, `unread`."""
-        weights = self._weights
-        lift = max((self._first_score(scores[key]) for key in ids), default=0.0) - (below or 0.0)
-        unread = {"unread": -lift - _MARGIN} if below is not None and lift > -_MARGIN else {}
-        hits = []
-        for record in await self._store.retrieve(_COLLECTION, ids):
-            stage1 = scores[record.id]
-            parts = {
-                "dense": weights.dense * stage1.dense,
-                "sentence": (weights.sentence + weights.joint) * stage1.sentence,
-                "bm25": weights.bm25 * stage1.bm25,
-                **unread,
-            }
-            hits.append(_hit(record.payload, parts, stage1.dense))
-        hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
-        return hits
+    async def _read(self, judged: _Judged, limit: int) -> list[Hit]:
+        """The best candidates with their texts. One that was removed meanwhile is left out."""
+        scores, ids = judged.scores.tolist(), judged.found.ids
+        best = sorted(range(len(ids)), key=lambda place: (-scores[place], ids[place]))[:limit]
+        records = await self._store.retrieve(_COLLECTION, [ids[place] for place in best])
+        payloads = {record.id: record.payload for record in records}
+        ends = np.cumsum(judged.found.counts).tolist()
+        return [
+            _hit(payloads[ids[place]], judged, place, slice(ends[place] - int(judged.found.counts[place]), ends[place]))
+            for place in best
+            if ids[place] in payloads
+        ]
 
 
 @lru_cache(maxsize=8192)
-def _term_ids(text: str) -> tuple[int, ...]:
-    """Of titles and headings: the same ones come again and again."""
-    return tuple(term_id(term) for term in terms(text))
+def _title_terms(title: str, heading: str) -> frozenset[int]:
+    """The same ones come again and again."""
+    return frozenset(term_id(term) for text in (title, heading) for term in terms(text))
 
 
-def _hit(
-    payload: Mapping[str, Any],
-    parts: Mapping[str, float],
-    dense: float,
-    coverage: float = 0.0,
-    sentences: tuple[SentenceScore, ...] = (),
-) -> Hit:
+def _hit(payload: Mapping[str, Any], judged: _Judged, place: int, rows: slice) -> Hit:
+    parts = {name: float(values[place]) for name, values in judged.parts.items()}
+    spans, match = payload["sents"], judged.match
+    sentences: tuple[SentenceScore, ...] = ()
+    if len(spans) == 2 * (rows.stop - rows.start):  # else it was replaced after it was compared
+        sentences = tuple(
+            map(
+                SentenceScore,
+                spans[::2],
+                spans[1::2],
+                judged.found.sentences[rows].tolist(),
+                match.lexical[rows].tolist(),
+                match.pairs[rows].tolist(),
+            )
+        )
     return Hit(
         chunk_id=ChunkId(payload["id"]),
         article_id=ArticleId(payload["article"]),
@@ -225,19 +186,20 @@ def _hit(
         pagerank=payload["pagerank"],
         score=sum(parts.values()),
         contributions=parts,
-        dense=dense,
-        coverage=coverage,
+        dense=float(judged.found.dense[place]),
+        coverage=float(match.chunk[place]),
         sentences=sentences,
     )
 
 
-def _signals(question: QuestionTerms, scores: Mapping[str, _Stage1], hits: list[Hit]) -> QuerySignals:
+def _signals(question: QuestionTerms, judged: _Judged) -> QuerySignals:
+    found = judged.found
     return QuerySignals(
         term_idf=dict(zip(question.words, map(float, question.idf), strict=True)),
         unknown_terms=tuple(word for word, known in zip(question.words, question.known, strict=True) if not known),
-        best_dense=max((stage1.dense for stage1 in scores.values()), default=0.0),
-        best_sentence=max((stage1.sentence for stage1 in scores.values()), default=0.0),
-        best_coverage=max((hit.coverage for hit in hits), default=0.0),
+        best_dense=float(found.dense.max(initial=0.0)),
+        best_sentence=float(found.sentences.max(initial=0.0)),
+        best_coverage=float(judged.match.chunk.max(initial=0.0)),
     )
 
 

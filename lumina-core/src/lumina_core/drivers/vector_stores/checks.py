@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lumina_core.drivers.vector_store import CollectionSpec, Point, Query, SparseVector
 from lumina_core.errors import InvalidInput
 
-__all__ = ["check_payload_id", "check_point", "check_query", "check_query_fits"]
+__all__ = ["check_payload_id", "check_point", "check_query", "check_query_fits", "check_vector"]
 
 _OTHER_MODEL = "Vectors of another model cannot be mixed in: run `lumina reindex` after changing the embedder."
 
@@ -46,8 +46,14 @@ def check_query(query: Query) -> None:
         raise InvalidInput(f"a search needs a limit of at least 1, not {query.limit}")
     if isinstance(query.vector, SparseVector):
         _check_sparse("the query", query.vector)
-    elif query.vector.ndim != 1 or not np.isfinite(query.vector).all():
-        raise InvalidInput(f"a query vector must be (dim,) and finite; this one has the shape {query.vector.shape}")
+    else:
+        check_vector(query.vector)
+
+
+def check_vector(vector: NDArray[np.float32]) -> None:
+    """Raise `InvalidInput` unless this is one vector of numbers."""
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise InvalidInput(f"a query vector must be (dim,) and finite; this one has the shape {vector.shape}")
 
 
 def check_query_fits(using: str, dim: int | None, spec: CollectionSpec) -> None:

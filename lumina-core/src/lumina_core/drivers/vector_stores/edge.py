@@ -7,8 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lumina_core.drivers.vector_store import (
     CollectionSpec,
+    Comparison,
     Filter,
     Point,
     Query,
@@ -16,18 +20,22 @@ from lumina_core.drivers.vector_store import (
     StoreHit,
     StoreInfo,
 )
+from lumina_core.drivers.vector_stores.checks import check_vector
 from lumina_core.drivers.vector_stores.edge_client import EdgeClient
 from lumina_core.drivers.vector_stores.edge_supervisor import EdgeSupervisor
 from lumina_core.drivers.vector_stores.edge_wire import (
     MAX_POINTS_PER_FRAME,
+    CompareColumns,
     Hits,
     RecordColumns,
+    decode_comparison,
     decode_hits,
     decode_records,
     encode_filter,
     encode_payload,
     encode_queries,
     split_upsert,
+    uuid_bytes,
     uuid_text,
 )
 from lumina_core.errors import InvalidInput
@@ -144,6 +152,15 @@ class EdgeStore:
         columns = await self._client.call("retrieve", collection, args, RecordColumns)
         found = {record.id: record for record in decode_records(columns)}
         return [found[string_id] for string_id in ids if string_id in found]
+
+    async def compare(
+        self, collection: str, vector: NDArray[np.float32], ids: Sequence[str], *, payload: tuple[str, ...] = ()
+    ) -> Comparison:
+        check_vector(vector)
+        asked = tuple(dict.fromkeys(ids))
+        args = [vector.astype("<f4").tobytes(), b"".join(map(uuid_bytes, asked)), payload]
+        parts = await self._client.call("compare", collection, args, list[CompareColumns])
+        return decode_comparison(asked, parts, payload)
 
     async def scroll(
         self,

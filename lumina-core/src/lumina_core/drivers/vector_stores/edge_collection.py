@@ -21,8 +21,11 @@ import qdrant_edge as qe
 
 from lumina_core.drivers.vector_store import CollectionSpec
 from lumina_core.drivers.vector_stores import edge_requests
+from lumina_core.drivers.vector_stores.edge_files import atomic_write, sync_directory
+from lumina_core.drivers.vector_stores.edge_forward import ForwardIndex, Records, compare_records
 from lumina_core.drivers.vector_stores.edge_names import PointNames
 from lumina_core.drivers.vector_stores.edge_wire import (
+    CompareColumns,
     Hits,
     QueryBatch,
     RecordColumns,
@@ -33,10 +36,7 @@ from lumina_core.errors import Conflict, CoreError, InvalidInput, StorageFull
 
 __all__ = [
     "Collection",
-    "atomic_write",
     "read_ahead",
-    "sync_directory",
-    "sync_tree",
     "unreadable",
     "write_indexed_points",
 ]
@@ -65,6 +65,13 @@ class Collection:
         self.generation = generation
         self.indexed_points = _read_indexed_points(path / generation)
         self.names = names or PointNames(path / _NAMES)
+        self.forward: ForwardIndex | None = None
+
+    def open_forward(self) -> None:
+        """Use the forward index, where there are fields to compare. One `Collection` of a folder may do so."""
+        if self.spec.compared:
+            with _translated(self.spec.name):
+                self.forward = ForwardIndex(self.path, self.spec.dim, self.spec.compared)
 
     @classmethod
     def create(cls, root: Path, spec: CollectionSpec) -> Collection:
@@ -82,7 +89,9 @@ class Collection:
         atomic_write(path / _CURRENT, generation.encode())
         unfinished.unlink()
         sync_directory(root)
-        return cls(path, spec, shard, generation)
+        collection = cls(path, spec, shard, generation)
+        collection.open_forward()
+        return collection
 
     @staticmethod
     def is_unfinished(path: Path) -> bool:
@@ -109,7 +118,9 @@ class Collection:
         if not (path / generation / "segments").is_dir():
             raise unreadable(path.name, f"{generation} is missing")
         read_ahead(path / generation)
-        return cls.load(path, spec, generation)
+        collection = cls.load(path, spec, generation)
+        collection.open_forward()
+        return collection
 
     @classmethod
     def load(cls, path: Path, spec: CollectionSpec, generation: str, names: PointNames | None = None) -> Collection:
@@ -133,19 +144,29 @@ class Collection:
             )
         keywords = tuple(key for key in spec.keyword_fields if key not in mine.keyword_fields)
         numbers = tuple(key for key in spec.number_fields if key not in mine.number_fields)
-        if not keywords and not numbers:
+        if not keywords and not numbers and mine.compared == spec.compared:
             return
         with _translated(spec.name):
             _create_indexes(self.shard, keywords, numbers)
             self.shard.flush()
         self.spec = replace(
-            mine, keyword_fields=mine.keyword_fields + keywords, number_fields=mine.number_fields + numbers
+            mine,
+            keyword_fields=mine.keyword_fields + keywords,
+            number_fields=mine.number_fields + numbers,
+            compared=spec.compared,
         )
         atomic_write(self.path / _SPEC, msgspec.json.encode(self.spec))
+        if mine.compared != spec.compared:
+            if self.forward is not None:
+                self.forward.close()
+                self.forward = None
+            self.open_forward()
 
     def upsert(self, columns: UpsertColumns) -> None:
         points = edge_requests.edge_points(columns, self.spec)
         with _translated(self.spec.name):
+            if self.forward is not None:
+                self.forward.put(edge_requests.forward_records(columns, self.spec))
             self.shard.update(qe.UpdateOperation.upsert_points(points))
         self.names.learn(
             (int(uuid.replace("-", ""), 16), payload["id"])
@@ -155,15 +176,30 @@ class Collection:
     def delete(self, filter: WireFilter) -> None:
         with _translated(self.spec.name):
             if filter.ids is not None and not filter.must and not filter.must_not:
+                uuids = [UUID(uuid).bytes for uuid in filter.ids]
                 self.shard.update(qe.UpdateOperation.delete_points(list(filter.ids)))
             else:
                 edge_filter = edge_requests.edge_filter(filter) or qe.Filter()
+                uuids = self._matching(edge_filter) if self.forward is not None else []
                 self.shard.update(qe.UpdateOperation.delete_points_by_filter(edge_filter))
+            if self.forward is not None:
+                self.forward.forget(uuids)
+
+    def _matching(self, edge_filter: qe.Filter) -> list[bytes]:
+        offset, found = None, []
+        while True:
+            request = qe.ScrollRequest(offset, 1000, edge_filter, with_payload=False, with_vector=False)
+            records, offset = self.shard.scroll(request)
+            found += [edge_requests.id_bytes(record) for record in records]
+            if offset is None:
+                return found
 
     def set_payload(self, payloads: dict[Any, dict[str, Any]]) -> None:
         """Unknown points are left out first: Edge refuses the whole operation for them."""
         with _translated(self.spec.name):
             known = self.shard.retrieve(list(payloads), with_payload=False, with_vector=False)
+            if self.forward is not None:
+                self.forward.merge({edge_requests.id_bytes(record): payloads[str(record.id)] for record in known})
             for record in known:
                 point_id = str(record.id)
                 self.shard.update(qe.UpdateOperation.set_payload([point_id], payloads[point_id]))
@@ -200,6 +236,35 @@ class Collection:
             )
         return edge_requests.records_of(records, fields, vectors, self.spec.dim)
 
+    def compare(self, vector: bytes, uuids: bytes, fields: list[str]) -> list[CompareColumns]:
+        """The points in one or two parts; their payloads may hold more than the fields asked for."""
+        asked = [uuids[at : at + 16] for at in range(0, len(uuids), 16)]
+        against = edge_requests.unit_vector(vector, self.spec)
+        parts: list[CompareColumns] = []
+        missing = list(range(len(asked)))
+        with _translated(self.spec.name):
+            if self.forward is not None and set(fields) <= set(self.spec.compared):
+                known, missing = self.forward.compare(against, asked)
+                parts.append(known)
+                fields = list(self.spec.compared)
+            if missing or not parts:
+                there, records = self._read_records([asked[place] for place in missing], fields)
+                parts.append(compare_records(records, against, [missing[place] for place in there]))
+                if parts[1:] and self.forward is not None:
+                    with contextlib.suppress(OSError):  # a full disk: they are read again next time
+                        self.forward.put(records)
+        return parts
+
+    def _read_records(self, uuids: list[bytes], fields: list[str]) -> tuple[list[int], Records]:
+        """Read points from the shard: the positions of those there are, and their records."""
+        names = ["dense", "sentences"] if self.spec.sentences else ["dense"]
+        ids: list[Any] = [UUID(bytes=uuid) for uuid in uuids]
+        read = self.shard.retrieve(ids, with_payload=fields, with_vector=names)
+        places = {uuid: place for place, uuid in enumerate(uuids)}
+        return [places[edge_requests.id_bytes(record)] for record in read], edge_requests.forward_records_of(
+            read, self.spec.dim
+        )
+
     def scroll(
         self, filter: WireFilter | None, limit: int, after: str | None, fields: list[str] | None
     ) -> tuple[RecordColumns, str | None]:
@@ -230,10 +295,14 @@ class Collection:
         """Write every change to its place and empty the write-ahead log."""
         with _translated(self.spec.name):
             self.shard.flush()
+            if self.forward is not None:
+                self.forward.sync()
 
     def close(self) -> None:
         self.shard.close()
         self.names.close()
+        if self.forward is not None:
+            self.forward.close()
 
 
 class _translated:  # noqa: N801 — reads as the verb it is
@@ -288,17 +357,6 @@ def _create_indexes(shard: qe.EdgeShard, keywords: tuple[str, ...], numbers: tup
         shard.update(qe.UpdateOperation.create_field_index(key, qe.FloatIndexParams(memory=qe.Memory.Cold)))
 
 
-def atomic_write(path: Path, content: bytes) -> None:
-    """Replace the file so that a crash leaves the old content or the new."""
-    beside = path.with_name(path.name + ".tmp")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    sync_directory(path.parent)
-
-
 def read_ahead(shard_path: Path, *, everything: bool = False) -> None:
     """Bring what a shard loads and every search walks through into the page cache, or everything a search may touch,
     unless that would take much of the free memory. Lets other threads run.
@@ -318,25 +376,3 @@ def read_ahead(shard_path: Path, *, everything: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
             while file.read(1024 * 1024):
                 pass
-
-
-def sync_directory(path: Path) -> None:
-    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(path: Path) -> None:
-    """Write every file below to the disk, what was changed through memory maps included. Lets other threads run."""
-    for folder, _, names in os.walk(path):
-        with contextlib.suppress(FileNotFoundError):  # Edge may remove files meanwhile
-            for name in names:
-                with contextlib.suppress(FileNotFoundError):
-                    _sync(Path(folder) / name, os.O_RDONLY)
-            sync_directory(Path(folder))

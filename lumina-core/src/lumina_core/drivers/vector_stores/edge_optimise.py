@@ -30,12 +30,8 @@ from typing import BinaryIO, Protocol
 import msgspec
 import structlog
 
-from lumina_core.drivers.vector_stores.edge_collection import (
-    Collection,
-    atomic_write,
-    read_ahead,
-    sync_tree,
-)
+from lumina_core.drivers.vector_stores.edge_collection import Collection, read_ahead
+from lumina_core.drivers.vector_stores.edge_files import atomic_write, sync_tree
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 from lumina_core.errors import CoreError, StorageFull
 

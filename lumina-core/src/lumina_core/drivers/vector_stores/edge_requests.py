@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 import qdrant_edge as qe
+from numpy.typing import NDArray
 
 from lumina_core.drivers.vector_store import CollectionSpec
 from lumina_core.drivers.vector_stores.checks import check_query_fits
+from lumina_core.drivers.vector_stores.edge_forward import Records
 from lumina_core.drivers.vector_stores.edge_wire import (
     Hits,
     QueryBatch,
@@ -24,7 +27,19 @@ from lumina_core.drivers.vector_stores.edge_wire import (
 )
 from lumina_core.errors import InvalidInput
 
-__all__ = ["edge_config", "edge_filter", "edge_points", "edge_queries", "hits_of", "payload_selector", "records_of"]
+__all__ = [
+    "edge_config",
+    "edge_filter",
+    "edge_points",
+    "edge_queries",
+    "forward_records",
+    "forward_records_of",
+    "hits_of",
+    "id_bytes",
+    "payload_selector",
+    "records_of",
+    "unit_vector",
+]
 
 HNSW_M = 16
 HNSW_EF_CONSTRUCT = 128
@@ -134,6 +149,48 @@ def edge_points(columns: UpsertColumns, spec: CollectionSpec) -> list[qe.Point]:
             term += terms
         points.append(qe.Point(uuid, vectors, columns.payloads[i]))
     return points
+
+
+def forward_records(columns: UpsertColumns, spec: CollectionSpec) -> Records:
+    """The points of an upsert that `edge_points` has let pass, as the forward index keeps them."""
+    dense = np.frombuffer(columns.dense, "<f4").reshape(-1, spec.dim)
+    sentences = np.frombuffer(columns.sentences, "<f4").reshape(-1, spec.dim)
+    counts = np.array(columns.sentence_counts, np.int64) + 1
+    is_sentence = np.ones(int(counts.sum()), np.bool_)
+    is_sentence[np.cumsum(counts) - counts] = False
+    vectors = np.empty((len(is_sentence), spec.dim), np.float32)
+    vectors[~is_sentence], vectors[is_sentence] = dense, sentences
+    payloads = [_encode_fields(payload, spec.compared) for payload in columns.payloads]
+    return Records([UUID(uuid).bytes for uuid in columns.uuids], vectors, counts.tolist(), payloads)
+
+
+def forward_records_of(records: Sequence[qe.Record], dim: int) -> Records:
+    """The same of points that were read."""
+    named: list[Any] = [record.vector or {} for record in records]  # each access converts: ask once
+    rows = [[each["dense"], *each.get("sentences", ())] for each in named]
+    return Records(
+        [id_bytes(record) for record in records],
+        np.array([row for point in rows for row in point], np.float32).reshape(-1, dim),
+        [len(point) for point in rows],
+        [msgspec.msgpack.encode(record.payload or {}) for record in records],
+    )
+
+
+def id_bytes(record: qe.Record) -> bytes:
+    """The 16 bytes of a point's UUID; we make no other ids."""
+    uuid: Any = record.id
+    return bytes(uuid.bytes)
+
+
+def _encode_fields(payload: dict[str, Any], fields: Sequence[str]) -> bytes:
+    return msgspec.msgpack.encode({field: payload[field] for field in fields if field in payload})
+
+
+def unit_vector(vector: bytes, spec: CollectionSpec) -> NDArray[np.float32]:
+    """Raises `InvalidInput` for a vector of another dimension."""
+    check_query_fits("dense", len(vector) // 4, spec)
+    row = np.frombuffer(vector, "<f4")
+    return np.asarray(row / (float(np.linalg.norm(row)) or 1.0), np.float32)
 
 
 def edge_queries(batch: QueryBatch, spec: CollectionSpec) -> list[qe.QueryRequest]:

@@ -13,8 +13,10 @@ import msgspec
 import structlog
 
 from lumina_core.drivers.vector_store import CollectionSpec
-from lumina_core.drivers.vector_stores.edge_collection import Collection, read_ahead, sync_tree
+from lumina_core.drivers.vector_stores.edge_collection import Collection, read_ahead
 from lumina_core.drivers.vector_stores.edge_connection import LATER, EdgeConnection
+from lumina_core.drivers.vector_stores.edge_files import sync_tree
+from lumina_core.drivers.vector_stores.edge_forward import ForwardIndex
 from lumina_core.drivers.vector_stores.edge_optimise import Optimisation, Unindexed, disk_bytes
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 from lumina_core.drivers.vector_stores.edge_wire import (
@@ -51,6 +53,7 @@ class EdgeServer:
         self._broken: dict[str, CoreError] = {}
         self._unflushed: dict[str, int] = {}
         self._optimisations: dict[str, Optimisation] = {}
+        self._compacting: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._version = version("qdrant-edge-py")
 
@@ -214,6 +217,9 @@ class EdgeServer:
     def _retrieve(self, collection: Collection, args: msgspec.Raw) -> Any:
         return collection.retrieve(*_decode(args, tuple[list[str], list[str] | None, list[str]]))
 
+    def _compare(self, collection: Collection, args: msgspec.Raw) -> Any:
+        return collection.compare(*_decode(args, tuple[bytes, bytes, list[str]]))
+
     def _scroll(self, collection: Collection, args: msgspec.Raw) -> Any:
         return collection.scroll(*_decode(args, tuple[WireFilter | None, int, str | None, list[str] | None]))
 
@@ -259,6 +265,31 @@ class EdgeServer:
 
         self._schedule.add(Job(self, name, True, run))
 
+    async def _compact(self, collection: Collection, forward: ForwardIndex) -> None:
+        """Have the forward index leave out what was replaced. Nothing waits for it but its last turn."""
+        name = collection.spec.name
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        compaction = forward.start_compaction()
+
+        def finish() -> None:
+            try:
+                if self._collections.get(name) is collection and collection.forward is forward:
+                    compaction.finish()
+                done.set_result(None)
+            except OSError as error:
+                done.set_exception(error)
+
+        self._compacting.add(name)
+        try:
+            await asyncio.to_thread(compaction.copy)
+            self._schedule.add(Job(self, name, True, finish))
+            await done
+        except OSError as error:
+            log.warning("forward_index_not_compacted", collection=name, reason=str(error))
+        finally:
+            self._compacting.discard(name)
+            compaction.abandon()
+
     async def _flush_now_and_then(self) -> None:
         ticks = 0
         while True:
@@ -267,6 +298,10 @@ class EdgeServer:
             for name, size_bytes in list(self._unflushed.items()):
                 if (size_bytes >= _FLUSH_AFTER_BYTES or ticks % _FLUSH_AFTER_S == 0) and name in self._collections:
                     await self._flush(None, 0, self._collections[name])
+            for name, collection in self._collections.items():
+                forward = collection.forward
+                if forward is not None and forward.needs_compacting and name not in self._compacting:
+                    self._start(self._compact(collection, forward))
 
     def _start(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -286,6 +321,7 @@ _OPERATIONS: dict[str, Callable[[EdgeServer, Collection, msgspec.Raw], Any]] = {
     "set_payload": EdgeServer._set_payload,
     "query": EdgeServer._query,
     "retrieve": EdgeServer._retrieve,
+    "compare": EdgeServer._compare,
     "scroll": EdgeServer._scroll,
     "count": EdgeServer._count,
     "info": EdgeServer._info,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from lumina_core import errors
 from lumina_core.drivers.vector_store import (
     CollectionSpec,
+    Comparison,
     Filter,
     Match,
     Point,
@@ -34,6 +35,7 @@ from lumina_core.drivers.vector_stores.checks import check_payload_id, check_poi
 __all__ = [
     "MAX_FRAME_BYTES",
     "MAX_POINTS_PER_FRAME",
+    "CompareColumns",
     "Hits",
     "QueryBatch",
     "QueryColumns",
@@ -44,6 +46,7 @@ __all__ = [
     "WireFilter",
     "WireMatch",
     "WireRange",
+    "decode_comparison",
     "decode_hits",
     "decode_records",
     "decode_reply",
@@ -56,6 +59,7 @@ __all__ = [
     "raise_error",
     "split_frames",
     "split_upsert",
+    "uuid_bytes",
     "uuid_number",
     "uuid_text",
 ]
@@ -164,6 +168,16 @@ class RecordColumns(msgspec.Struct, array_like=True):
     term_counts: list[int] | None = None
 
 
+class CompareColumns(msgspec.Struct, array_like=True):
+    """What `compare` found, by column: positions in the ids asked for, how many vectors each point has, the dense one
+    first, and the cosines (float32) of all of them; payloads as mappings, or as msgpack on their way."""
+
+    found: list[int]
+    counts: list[int]
+    cosines: bytes
+    payloads: list[Any]
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _REQUEST = msgspec.msgpack.Decoder(Request)
 _REPLY = msgspec.msgpack.Decoder(Reply)
@@ -223,6 +237,11 @@ def uuid_number(string_id: str) -> int:
         hashlib.sha1(_NAMESPACE + string_id.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:32], 16
     )
     return number & ~(0xF000 << 64 | 0xC << 60) | 0x5000 << 64 | 0x8 << 60
+
+
+def uuid_bytes(string_id: str) -> bytes:
+    """The 16 bytes of `point_uuid`."""
+    return uuid_number(string_id).to_bytes(16, "big")
 
 
 def encode_error(error: errors.CoreError) -> tuple[str, str, str | None]:
@@ -368,6 +387,28 @@ def decode_records(columns: RecordColumns) -> list[Record]:
         Record(string_id, payload, dense=dense[i], sentences=sentences[i], bm25=bm25[i])
         for i, (string_id, payload) in enumerate(zip(columns.ids, columns.payloads, strict=True))
     ]
+
+
+def decode_comparison(ids: Sequence[str], parts: Sequence[CompareColumns], fields: Collection[str]) -> Comparison:
+    """Put the parts together, in the order of the ids, with no payload fields but these."""
+    found = np.concatenate([np.array(part.found, np.int64) for part in parts])
+    counts = np.concatenate([np.array(part.counts, np.int64) for part in parts])
+    cosines = np.concatenate([np.frombuffer(part.cosines, "<f4") for part in parts])
+    payloads = [payload for part in parts for payload in part.payloads]
+    starts = np.cumsum(counts) - counts
+    if np.any(found[1:] < found[:-1]):  # what the forward index did not know comes behind the rest
+        order = np.argsort(found)
+        rows = [cosines[starts[place] : starts[place] + counts[place]] for place in order]
+        found, counts, cosines = found[order], counts[order], np.concatenate(rows)
+        payloads = [payloads[place] for place in order]
+        starts = np.cumsum(counts) - counts
+    is_sentence = np.ones(len(cosines), np.bool_)
+    is_sentence[starts] = False
+    if any(payload.keys() - fields for payload in payloads[:1]):
+        payloads = [{key: value for key, value in payload.items() if key in fields} for payload in payloads]
+    return Comparison(
+        tuple(ids[place] for place in found.tolist()), cosines[starts], counts - 1, cosines[is_sentence], payloads
+    )
 
 
 def _parts(rows: NDArray[Any], counts: Sequence[int]) -> list[NDArray[Any]]:

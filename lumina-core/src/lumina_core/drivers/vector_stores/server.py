@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from lumina_core.drivers.vector_store import (
     CollectionSpec,
+    Comparison,
     Filter,
     Point,
     Query,
@@ -22,8 +25,15 @@ from lumina_core.drivers.vector_store import (
     StoreInfo,
     point_uuid,
 )
-from lumina_core.drivers.vector_stores.checks import check_payload_id, check_point, check_query, check_query_fits
+from lumina_core.drivers.vector_stores.checks import (
+    check_payload_id,
+    check_point,
+    check_query,
+    check_query_fits,
+    check_vector,
+)
 from lumina_core.drivers.vector_stores.server_models import (
+    comparison_of,
     hit_of,
     payload_selector,
     point_struct,
@@ -154,6 +164,16 @@ class ServerStore:
         with self._translated(collection):
             found = {record.id: record for record in await self._retrieve(collection, ids, payload, vectors)}
         return [found[string_id] for string_id in ids if string_id in found]
+
+    async def compare(
+        self, collection: str, vector: NDArray[np.float32], ids: Sequence[str], *, payload: tuple[str, ...] = ()
+    ) -> Comparison:
+        spec = await self._spec(collection)
+        check_vector(vector)
+        check_query_fits("dense", len(vector), spec)
+        names = ("dense", "sentences") if spec.sentences else ("dense",)
+        records = await self.retrieve(collection, list(dict.fromkeys(ids)), payload=payload, vectors=names)
+        return comparison_of(records, vector / (float(np.linalg.norm(vector)) or 1.0))
 
     async def scroll(
         self,

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qdrant_client import models
 
 from lumina_core.drivers.vector_store import (
+    Comparison,
     Filter,
     Match,
     Point,
@@ -20,7 +22,7 @@ from lumina_core.drivers.vector_store import (
     point_uuid,
 )
 
-__all__ = ["hit_of", "payload_selector", "point_struct", "record_of", "server_filter"]
+__all__ = ["comparison_of", "hit_of", "payload_selector", "point_struct", "record_of", "server_filter"]
 
 
 def payload_selector(fields: tuple[str, ...] | None) -> bool | list[str]:
@@ -75,6 +77,19 @@ def record_of(point: models.Record, fields: tuple[str, ...] | None, vectors: Seq
         indices = np.asarray(named["bm25"].indices, np.uint32)[order]
         record = replace(record, bm25=SparseVector(indices, np.asarray(named["bm25"].values, np.float32)[order]))
     return record
+
+
+def comparison_of(records: Sequence[Record], vector: NDArray[np.float32]) -> Comparison:
+    """The records, with their vectors, beside a unit vector. Vectors of a cosine collection have length 1."""
+    sentences = [record.sentences for record in records if record.sentences is not None]
+    none = np.empty(0, np.float32)
+    return Comparison(
+        tuple(record.id for record in records),
+        np.stack([record.dense for record in records if record.dense is not None]) @ vector if records else none,
+        np.array([0 if record.sentences is None else len(record.sentences) for record in records], np.int64),
+        np.concatenate(sentences) @ vector if sentences else none,
+        [record.payload for record in records],
+    )
 
 
 def _asked_for(payload: dict[str, Any], fields: tuple[str, ...] | None) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""Writing files so that a crash leaves them whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+__all__ = ["atomic_write", "sync_directory", "sync_tree"]
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Replace the file so that a crash leaves the old content or the new."""
+    beside = path.with_name(path.name + ".tmp")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path: Path) -> None:
+    """Write every file below to the disk, what was changed through memory maps included. Lets other threads run."""
+    for folder, _, names in os.walk(path):
+        with contextlib.suppress(FileNotFoundError):  # Edge may remove files meanwhile
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    _sync(Path(folder) / name, os.O_RDONLY)
+            sync_directory(Path(folder))
