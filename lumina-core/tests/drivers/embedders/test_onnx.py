@@ -65,3 +65,12 @@ def test_a_model_file_that_is_no_model_is_reported_with_its_place(packaged: Path
     with pytest.raises(EmbedderDown, match="cannot be loaded") as refusal:
         OnnxEmbedder.load(tmp_path, precision="int8")
     assert str(model.directory) in (refusal.value.hint or "")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_a_question_gets_the_same_vector_on_any_number_of_threads(packaged: Path, tmp_path: Path, threads: int) -> None:
+    embedder = OnnxEmbedder(ensure_model(tmp_path), "fp32", threads=threads)
+
+    for question in ("1914", "Who wrote Atlas Shrugged?", "What is the capital of Alabama? " * 20):
+        assert embedder.embed_query(question) @ embedder.embed([question])[0] > 0.999999
+    embedder.close()

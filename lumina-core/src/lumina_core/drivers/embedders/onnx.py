@@ -26,6 +26,9 @@ __all__ = ["OnnxEmbedder", "batches"]
 TOKENS_PER_BATCH: Final = 256
 """Larger batches are no faster (a token costs the same from 16 to 512 of them) and take more memory."""
 
+_QUERY_THREADS: Final = 2
+"""A question of a dozen tokens gains little from more: an operator takes some 50 microseconds."""
+
 _CHARACTERS_PER_TOKEN: Final = 64
 """Texts are cut at `max_tokens` times this before they are tokenised: a megabyte would be read only to be dropped."""
 
@@ -35,21 +38,27 @@ class OnnxEmbedder:
 
     Texts are batched with texts of the very same number of tokens, so nothing is padded and a text's vector does not
     depend on its neighbours (but for the last bits, as a matrix product of another height may add in another order).
-    Batches run on `threads` threads, each batch on one: on a busy machine nothing waits for the slowest thread.
+    Batches run on `threads` threads, each batch on one: on a busy machine nothing waits for the slowest thread. A
+    question is one small batch somebody waits for: two threads share it.
     """
 
     def __init__(self, model: ConvertedModel, precision: Precision, *, threads: int | None = None) -> None:
-        """Open the graph. `threads` bounds the batches that run at once; None takes one per core we may use.
+        """Open the graph. `threads` bounds the batches that run at once; None takes one per core we may use. With one,
+        questions share the batches' session, which saves the memory of another.
 
         Raises:
             EmbedderDown: ONNX Runtime cannot load the file.
         """
         self._config = model.config
         self._info = EmbedderInfo("onnx", model.name, model.config.dim, precision)
+        threads = threads or len(os.sched_getaffinity(0))
         self._session: ort.InferenceSession | None = open_session(model, precision)
+        self._query_session: ort.InferenceSession | None = self._session
+        if threads > 1:
+            self._query_session = open_session(model, precision, threads=min(threads, _QUERY_THREADS))
         self._tokenizer = _load_tokenizer(model)
         self._cache = QueryCache()
-        self._pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), thread_name_prefix="embed")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed") if threads > 1 else None
 
     @classmethod
     def load(
@@ -81,46 +90,51 @@ class OnnxEmbedder:
         return self._info
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        return self._embed([self._config.document_prefix + text for text in texts])
+        session = _still_open(self._session)
+        vectors = np.empty((len(texts), self._config.dim), np.float32)
+        tokens = self._tokenise([self._config.document_prefix + text for text in texts])
+
+        def run(rows: NDArray[np.intp]) -> None:
+            vectors[rows] = _run(session, [tokens[row] for row in rows])
+
+        todo = list(batches([len(ids) for ids in tokens]))
+        pool = self._pool if len(todo) > 1 else None
+        for _ in pool.map(run, todo) if pool else map(run, todo):
+            pass
+        return vectors
 
     def embed_query(self, text: str) -> Vectors:
         vector = self._cache.get(text)
         if vector is None:
-            vector = self._embed([self._config.query_prefix + text])[0]
+            session = _still_open(self._query_session)
+            vector = _run(session, self._tokenise([self._config.query_prefix + text]))[0]
             self._cache.put(text, vector)
         return vector
 
     def close(self) -> None:
-        self._session = None
+        self._session = self._query_session = None
         self._cache.clear()
-        self._pool.shutdown()
-
-    def _embed(self, texts: list[str]) -> Vectors:
-        session = self._session
-        if session is None:
-            raise EmbedderDown("the embedder was closed", hint="Load it again.")
-        vectors = np.empty((len(texts), self._config.dim), np.float32)
-        tokens = self._tokenise(texts)
-
-        def run(rows: NDArray[np.intp]) -> None:
-            ids = np.array([tokens[row] for row in rows], np.int32)
-            vectors[rows] = session.run(["embedding"], {"input_ids": ids})[0]
-
-        todo = list(batches([len(ids) for ids in tokens]))
-        try:
-            if len(todo) == 1:
-                run(todo[0])
-            else:
-                for _ in self._pool.map(run, todo):
-                    pass
-        except Exception as error:  # ONNX Runtime's errors share no public base class
-            raise EmbedderDown(f"the embedder failed: {error}", hint="Start Lumina again.") from error
-        return vectors
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def _tokenise(self, texts: list[str]) -> list[list[int]]:
         limit = self._config.max_tokens * _CHARACTERS_PER_TOKEN
         clean = [text[:limit].encode("utf-8", "replace").decode("utf-8") for text in texts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(clean)]
+
+
+def _still_open(session: ort.InferenceSession | None) -> ort.InferenceSession:
+    if session is None:
+        raise EmbedderDown("the embedder was closed", hint="Load it again.")
+    return session
+
+
+def _run(session: ort.InferenceSession, tokens: list[list[int]]) -> Vectors:
+    try:
+        vectors: Vectors = session.run(["embedding"], {"input_ids": np.array(tokens, np.int32)})[0]
+    except Exception as error:  # ONNX Runtime's errors share no public base class
+        raise EmbedderDown(f"the embedder failed: {error}", hint="Start Lumina again.") from error
+    return vectors
 
 
 def batches(lengths: Sequence[int]) -> Iterator[NDArray[np.intp]]:
