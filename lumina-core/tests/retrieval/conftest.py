@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -13,8 +13,18 @@ import numpy as np
 import pytest
 
 from lumina_core.documents import Article, Chunk, article_id, fingerprint
+from lumina_core.drivers.embedder import Vectors
 from lumina_core.drivers.embedders.onnx import OnnxEmbedder
-from lumina_core.drivers.vector_store import COLLECTIONS, CollectionSpec, Filter, Point, Query, Record, StoreHit
+from lumina_core.drivers.vector_store import (
+    COLLECTIONS,
+    CollectionSpec,
+    Comparison,
+    Filter,
+    Point,
+    Query,
+    Record,
+    StoreHit,
+)
 from lumina_core.drivers.vector_stores.edge import EdgeStore
 from lumina_core.errors import EmbedderDown
 from lumina_core.ingest.blocks import Block, assemble
@@ -159,37 +169,42 @@ def edge_socket(tmp_path_factory: pytest.TempPathFactory, points: list[Point]) -
 
 class RecordingStore:
     """The real store, and what was asked of it. `collection` takes the place of whatever collection is asked for;
-    `before_retrieve` holds points to write there just before the next `retrieve`; `fail` makes every call raise."""
+    `before` holds what to do with that store and collection before the next large call of that name (term statistics
+    are small ones); `fail` makes every call raise."""
 
     def __init__(self, store: EdgeStore) -> None:
         self.store = store
         self.queries: list[list[Query]] = []
         self.retrieved: list[Sequence[str]] = []
+        self.compared: list[Sequence[str]] = []
         self.counted = 0
         self.collection: str | None = None
-        self.before_retrieve: list[Point] = []
+        self.before: dict[str, Callable[[EdgeStore, str], Awaitable[None]]] = {}
         self.fail: Exception | None = None
 
     async def query(self, collection: str, queries: Sequence[Query]) -> list[list[StoreHit]]:
-        if self.fail is not None:
-            raise self.fail
         self.queries.append(list(queries))
-        return await self.store.query(self.collection or collection, queries)
+        return await self.store.query(await self._to("query", collection), queries)
 
     async def retrieve(self, collection: str, ids: Sequence[str], **wanted: Any) -> list[Record]:
-        if self.fail is not None:
-            raise self.fail
-        if self.before_retrieve:
-            await self.store.upsert(self.collection or collection, self.before_retrieve)
-            self.before_retrieve = []
         self.retrieved.append(ids)
-        return await self.store.retrieve(self.collection or collection, ids, **wanted)
+        name = await self._to("retrieve" if "vectors" not in wanted else "statistics", collection)
+        return await self.store.retrieve(name, ids, **wanted)
+
+    async def compare(self, collection: str, vector: Vectors, ids: Sequence[str], **wanted: Any) -> Comparison:
+        self.compared.append(ids)
+        return await self.store.compare(await self._to("compare", collection), vector, ids, **wanted)
 
     async def count(self, collection: str, filter: Filter | None = None) -> int:
+        self.counted += 1
+        return await self.store.count(await self._to("count", collection), filter)
+
+    async def _to(self, call: str, collection: str) -> str:
         if self.fail is not None:
             raise self.fail
-        self.counted += 1
-        return await self.store.count(self.collection or collection, filter)
+        if call in self.before:
+            await self.before.pop(call)(self.store, self.collection or collection)
+        return self.collection or collection
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from lumina_core.retrieval.scoring import (
     TITLE_SHARE,
+    Passages,
+    TermMatch,
     Weights,
     contributions,
-    match_sentences,
+    match_terms,
     opening,
     pagerank_prior,
     share,
@@ -50,16 +52,24 @@ def question_of(idf: dict[int, float], *pairs: tuple[int, int]) -> QuestionTerms
     )
 
 
-def flat(sentences: list[list[int]]) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint32]], list[int]]:
-    return np.array([one for sentence in sentences for one in sentence], dtype=np.uint32), [
-        len(sentence) for sentence in sentences
-    ]
+def match_one(question: QuestionTerms, sentences: list[list[int]], title: list[int]) -> TermMatch:
+    return match_terms(question, passages_of((sentences, title)))
+
+
+def passages_of(*chunks: tuple[list[list[int]], list[int]]) -> Passages:
+    texts = [sentence for sentences, _ in chunks for sentence in sentences]
+    return Passages(
+        ids=np.array([one for sentence in texts for one in sentence], dtype=np.uint32),
+        lengths=np.array([len(sentence) for sentence in texts], dtype=np.int64),
+        counts=np.array([len(sentences) for sentences, _ in chunks], dtype=np.int64),
+        titles=[frozenset(title) for _, title in chunks],
+    )
 
 
 def naive_match(
     question: QuestionTerms, sentences: list[list[int]], title: list[int]
 ) -> tuple[list[float], list[float], list[float], float]:
-    """What `match_sentences` says it does, one sentence and one term at a time."""
+    """What `match_terms` says it does, one sentence and one term at a time."""
     total = max(sum(question.idf), 1e-6)
     weights = {int(key): float(idf) for key, idf in zip(question.ids, question.idf, strict=True)}
     text = [(place, key) for place, sentence in enumerate(sentences) for key in sentence]
@@ -88,40 +98,52 @@ def naive_match(
 def test_matching_agrees_with_counting_one_by_one(
     question: QuestionTerms, sentences: list[list[int]], title: list[int]
 ) -> None:
-    match = match_sentences(question, *flat(sentences), title)
+    match = match_one(question, sentences, title)
 
     lexical, pairs, body, chunk = naive_match(question, sentences, title)
     assert match.lexical.tolist() == pytest.approx(lexical)
     assert match.pairs.tolist() == pytest.approx(pairs)
     assert match.body.tolist() == pytest.approx(body)
-    assert match.chunk == pytest.approx(chunk)
+    assert match.chunk.tolist() == pytest.approx([chunk])
 
 
 @given(questions(), sentences_of_terms, st.lists(term, max_size=3))
 def test_every_share_lies_between_nothing_and_all(
     question: QuestionTerms, sentences: list[list[int]], title: list[int]
 ) -> None:
-    match = match_sentences(question, *flat(sentences), title)
+    match = match_one(question, sentences, title)
 
-    for values in (match.lexical, match.pairs, match.body, np.array([match.chunk])):
+    for values in (match.lexical, match.pairs, match.body, match.chunk):
         assert (values >= 0).all()
         assert (values <= 1 + 1e-9).all()
     assert (match.body <= match.lexical + 1e-9).all()
-    assert (match.body <= match.chunk + 1e-9).all()
+    assert (match.body <= match.chunk[0] + 1e-9).all()
+
+
+@given(questions(), st.lists(st.tuples(sentences_of_terms, st.lists(term, max_size=3)), max_size=4))
+def test_chunks_matched_together_match_as_they_do_alone(
+    question: QuestionTerms, chunks: list[tuple[list[list[int]], list[int]]]
+) -> None:
+    together = match_terms(question, passages_of(*chunks))
+
+    alone = [match_one(question, *chunk) for chunk in chunks]
+    for name in ("lexical", "pairs", "body", "chunk"):
+        parts = [getattr(match, name) for match in alone]
+        np.testing.assert_allclose(getattr(together, name), np.concatenate([np.empty(0), *parts]))
 
 
 def test_a_term_that_only_the_title_holds_counts_in_part() -> None:
-    match = match_sentences(question_of({1: 3.0, 2: 1.0}), *flat([[2], [1, 2]]), [1])
+    match = match_one(question_of({1: 3.0, 2: 1.0}), [[2], [1, 2]], [1])
 
     assert match.lexical.tolist() == pytest.approx([(1 + 3 * TITLE_SHARE) / 4, 1.0])
     assert match.body.tolist() == pytest.approx([0.25, 1.0])
-    assert match.chunk == pytest.approx(1.0)
+    assert match.chunk.tolist() == pytest.approx([1.0])
 
 
 def test_neighbours_of_the_question_count_where_they_are_neighbours_again() -> None:
     question = question_of({1: 2.0, 2: 1.0, 3: 1.0}, (0, 1))
 
-    match = match_sentences(question, *flat([[1, 2], [3, 3, 3], [2, 9, 1], [3, 3, 3], [1, 9, 9, 2]]), [])
+    match = match_one(question, [[1, 2], [3, 3, 3], [2, 9, 1], [3, 3, 3], [1, 9, 9, 2]], [])
 
     assert match.pairs.tolist() == pytest.approx([0.25, 0, 0.25, 0, 0])
 
@@ -131,17 +153,17 @@ def test_two_terms_that_share_a_number_do_no_harm() -> None:
     both = np.array([term_id("plumless"), term_id("buckeroo")], dtype=np.uint32)
     question = QuestionTerms(("plumless", "buckeroo"), both, np.ones(2), np.ones(2, dtype=np.bool_), ((0, 1),))
 
-    match = match_sentences(question, both[:1], [1], both[:1].tolist())
+    match = match_one(question, [both[:1].tolist()], both[:1].tolist())
 
     assert 0 < match.lexical[0] <= 1
-    assert 0 < match.chunk <= 1
+    assert 0 < match.chunk[0] <= 1
 
 
 def test_sentences_without_terms_and_questions_without_terms_match_nothing() -> None:
     empty = question_of({})
 
-    assert match_sentences(empty, *flat([[1, 2], []]), [1]).lexical.tolist() == [0.0, 0.0]
-    assert match_sentences(question_of({1: 1.0}), *flat([[], []]), []).chunk == 0.0
+    assert match_one(empty, [[1, 2], []], [1]).lexical.tolist() == [0.0, 0.0]
+    assert match_one(question_of({1: 1.0}), [[], []], []).chunk.tolist() == [0.0]
 
 
 @given(questions(), st.data())
@@ -156,39 +178,39 @@ def test_more_terms_make_a_larger_share(question: QuestionTerms, data: st.DataOb
 def test_only_a_title_within_the_question_brings_the_opening_into_play(
     question: QuestionTerms, title: list[int], start: int
 ) -> None:
-    value = opening(question, title, start)
+    value, later = opening(question, [frozenset(title)] * 2, np.array([start, start + 100.0]))
 
     if title and set(title) <= set(question.ids.tolist()):
-        assert 0 < value <= 1
-        assert value > opening(question, title, start + 100)
+        assert 0 < later < value <= 1
     else:
-        assert value == 0
+        assert value == later == 0
 
 
 def test_the_opening_counts_one_and_a_thousand_characters_later_a_half() -> None:
     question = question_of({1: 1.0, 2: 1.0})
 
-    assert [opening(question, [1], start) for start in (0, 1000, 3000)] == [1.0, 0.5, 0.25]
+    starts = np.array([0.0, 1000.0, 3000.0])
+
+    assert opening(question, [frozenset([1])] * 3, starts).tolist() == [1.0, 0.5, 0.25]
 
 
 @given(st.floats(0, 1e300), st.floats(0, 1e300))
 def test_the_page_rank_prior_is_bounded_and_rises(low: float, high: float) -> None:
     assume(low <= high)
 
-    assert -3 <= pagerank_prior(low) <= pagerank_prior(high) <= 3
+    lower, higher = pagerank_prior(np.array([low, high]))
+
+    assert -3 <= lower <= higher <= 3
 
 
 def test_an_average_page_gets_no_prior() -> None:
-    assert pagerank_prior(1.0) == 0
-    assert pagerank_prior(math.e) == pytest.approx(1)
-    assert pagerank_prior(0.0) == -3
+    assert pagerank_prior(np.array([1.0, math.e, 0.0])).tolist() == pytest.approx([0, 1, -3])
 
 
-@given(finite, finite, finite, finite, st.floats(0, 1), st.floats(0, 100))
-def test_a_contribution_is_its_signal_times_its_weight(
-    dense: float, lexical: float, sentence: float, joint: float, start: float, pagerank: float
-) -> None:
+@given(st.lists(st.tuples(finite, finite, finite, finite, st.floats(0, 1), st.floats(0, 100)), min_size=1, max_size=4))
+def test_a_contribution_is_its_signal_times_its_weight(rows: list[tuple[float, ...]]) -> None:
     weights = Weights(dense=2, lexical=3, sentence=5, joint=7, opening=11, pagerank=13)
+    dense, lexical, sentence, joint, start, pagerank = np.array(rows).T
 
     parts = contributions(
         weights,
@@ -200,16 +222,17 @@ def test_a_contribution_is_its_signal_times_its_weight(
         pagerank=pagerank,
     )
 
-    assert parts == pytest.approx(
-        {
-            "dense": 2 * dense,
-            "lexical": 3 * lexical,
-            "sentence": 5 * sentence,
-            "joint": 7 * joint,
-            "opening": 11 * start,
-            "pagerank": 13 * pagerank_prior(pagerank),
-        }
-    )
+    expected = {
+        "dense": 2 * dense,
+        "lexical": 3 * lexical,
+        "sentence": 5 * sentence,
+        "joint": 7 * joint,
+        "opening": 11 * start,
+        "pagerank": 13 * pagerank_prior(pagerank),
+    }
+    assert parts.keys() == expected.keys()
+    for name, values in parts.items():
+        np.testing.assert_allclose(values, expected[name])
 
 
 def test_no_signal_counts_against_a_chunk() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lumina_core.drivers.vector_store import Filter, Match, Point, Query, Range
 from lumina_core.errors import EmbedderDown, VectorStoreDown
 from lumina_core.retrieval.hits import SearchResult
 from lumina_core.retrieval.scoring import Weights
-from lumina_core.retrieval.search import Depth, Searcher
+from lumina_core.retrieval.search import Searcher
 
 QUESTIONS = [
     ("Who designed a lens for lighthouses?", "Lighthouse", "Lamps"),
@@ -96,14 +97,12 @@ async def test_equal_questions_bring_equal_hits_whoever_asks(store: Any, embedde
     assert first.signals == second.signals
 
 
-@pytest.mark.parametrize("depth", [Depth(), Depth(second=1)])
-async def test_ties_go_by_chunk_id(store: Any, embedder: OnnxEmbedder, depth: Depth) -> None:
-    result = await Searcher(store, embedder, depth=depth).search("Wolfram's marmalade recipe", limit=2)
+async def test_ties_go_by_chunk_id(searcher: Searcher) -> None:
+    result = await searcher.search("Wolfram's marmalade recipe", limit=2)
 
     first, second = result.hits
     assert (first.chunk_id, second.chunk_id) == ("art_twina#0", "art_twinb#0")
-    if depth == Depth():
-        assert first.score == second.score
+    assert first.score == second.score
 
 
 @pytest.mark.parametrize(
@@ -132,28 +131,10 @@ async def test_a_filter_by_article_ranks_within_it(searcher: Searcher, articles:
     assert result.hits[0].section == "Dance"
 
 
-async def test_hits_beyond_the_second_stage_follow_the_others_without_sentences(
-    store: Any, embedder: OnnxEmbedder
-) -> None:
-    for question, _, _ in QUESTIONS:
-        result = await Searcher(store, embedder, depth=Depth(second=5)).search(question, limit=20)
-
-        assert len(result.hits) == 20
-        read, rest = result.hits[:5], result.hits[5:]
-        assert all(hit.sentences and set(hit.contributions) == SIGNALS for hit in read)
-        for hit in rest:
-            assert (hit.sentences, hit.coverage) == ((), 0.0)
-            assert set(hit.contributions) - {"unread"} == {"dense", "sentence", "bm25"}
-            assert sum(hit.contributions.values()) == pytest.approx(hit.score)
-        scores = [hit.score for hit in result.hits]
-        assert scores == sorted(scores, reverse=True)
-
-
-async def test_the_limit_cuts_the_same_list(store: Any, embedder: OnnxEmbedder) -> None:
-    searcher = Searcher(store, embedder, depth=Depth(second=8))
+async def test_the_limit_cuts_the_same_list(searcher: Searcher) -> None:
     many = await searcher.search("How much honey, coffee and ice is there?", limit=30)
 
-    for limit in (1, 7, 8, 9, 15):
+    for limit in (1, 7, 15):
         few = await searcher.search("How much honey, coffee and ice is there?", limit=limit)
         assert ids_of(few) == ids_of(many)[:limit]
 
@@ -176,14 +157,13 @@ async def test_a_question_without_known_words_is_searched_by_its_vector(searcher
 
 async def test_a_rare_token_is_found_though_no_dense_neighbour_has_it(store: Any, embedder: OnnxEmbedder) -> None:
     question = "Do honey bees keep a spare queen in the hive?"
-    depth = Depth(first=4, second=3)
     vector = embedder.embed_query(question)
     (dense,) = await store.query("chunks", [Query("dense", vector, 4, exact=True)])
     assert not any(
         "spare" in record.payload["text"] for record in await store.retrieve("chunks", [h.id for h in dense])
     )
 
-    result = await Searcher(store, embedder, depth=depth).search(question, limit=12)
+    result = await Searcher(store, embedder, depth=4).search(question, limit=12)
 
     assert any("spare" in hit.text for hit in result.hits)
 
@@ -193,25 +173,16 @@ async def test_a_token_alone_brings_its_chunk_first(searcher: Searcher) -> None:
 
 
 async def test_work_is_bounded_however_many_chunks_there_are(store: Any, embedder: OnnxEmbedder) -> None:
-    depth = Depth(first=4, second=3)
+    result = await Searcher(store, embedder, depth=4).search("Which machine defeated Kasparov?", limit=3)
 
-    result = await Searcher(store, embedder, depth=depth).search("Which machine defeated Kasparov?", limit=3)
-
-    assert len(store.queries) <= 4
     asked = [query for queries in store.queries for query in queries]
-    single = [query for query in asked if query.limit == 1]
-    first = [query for query in asked if query.limit > 1 and query.filter is None]
-    second = [query for query in asked if query.filter is not None]
-    assert len(single) == 3, "one for each term"
-    assert sorted((query.using, query.limit) for query in first) == [("bm25", 4), ("dense", 4)]
-    assert sorted(query.using for query in second) == ["bm25", "dense", "sentences"]
-    for query in second:
-        assert query.filter.ids is not None
-        assert len(query.filter.ids) <= 2 * depth.first
-        assert query.limit <= 2 * depth.first
-    carriers, *read = store.retrieved
+    assert len([query for query in asked if query.limit == 1]) == 3, "one for each term"
+    assert sorted((query.using, query.limit) for query in asked if query.limit > 1) == [("bm25", 4), ("dense", 4)]
+    (compared,) = store.compared
+    assert 3 <= len(compared) <= 8
+    carriers, read = store.retrieved
     assert len(carriers) <= 3
-    assert sum(map(len, read)) == 3 == len(result.hits)
+    assert len(read) == 3 == len(result.hits)
 
 
 async def test_the_signals_tell_what_the_index_knows_of_the_question(searcher: Searcher) -> None:
@@ -225,12 +196,12 @@ async def test_the_signals_tell_what_the_index_knows_of_the_question(searcher: S
         max(one.dense for hit in result.hits for one in hit.sentences), abs=2e-3
     )
     assert result.signals.best_coverage == max(hit.coverage for hit in result.hits)
-    assert set(result.took_s) == {"question", "candidates", "sentences"}
+    assert set(result.took_s) == {"question", "candidates", "comparison", "reading"}
     assert all(took_s >= 0 for took_s in result.took_s.values())
 
 
 async def test_the_weights_decide(store: Any, embedder: OnnxEmbedder) -> None:
-    nothing = {"dense": 0.0, "lexical": 0.0, "sentence": 0.0, "joint": 0.0, "opening": 0.0, "bm25": 0.0}
+    nothing = {"dense": 0.0, "lexical": 0.0, "sentence": 0.0, "joint": 0.0, "opening": 0.0}
     searcher = Searcher(store, embedder, weights=Weights(**nothing, pagerank=1.0))
 
     result = await searcher.search("Which machine defeated Kasparov?", limit=32)
@@ -239,21 +210,37 @@ async def test_the_weights_decide(store: Any, embedder: OnnxEmbedder) -> None:
     assert all(hit.score == pytest.approx(hit.contributions["pagerank"]) for hit in result.hits)
 
 
+@pytest.mark.parametrize("removed_before", ["compare", "retrieve"])
 async def test_a_chunk_removed_while_it_is_searched_for_is_left_out(
-    own_store: Any, embedder: OnnxEmbedder, points: list[Point]
+    own_store: Any, embedder: OnnxEmbedder, points: list[Point], removed_before: str
 ) -> None:
     await own_store.store.upsert(own_store.collection, points[:6])
+    own_store.before[removed_before] = lambda store, name: store.delete(name, Filter(ids=(points[0].id,)))
 
-    class Losing:
-        query, count = own_store.query, own_store.count
-
-        async def retrieve(self, collection: str, ids: Any, **wanted: Any) -> Any:
-            await own_store.store.delete(own_store.collection, Filter(ids=(points[0].id,)))
-            return await own_store.retrieve(collection, ids, **wanted)
-
-    result = await Searcher(Losing(), embedder).search("What is a lighthouse?")  # type: ignore[arg-type]  # what it needs
+    result = await Searcher(own_store, embedder).search("What is a lighthouse?")
 
     assert sorted(ids_of(result)) == sorted(point.id for point in points[1:6])
+
+
+async def test_a_chunk_replaced_while_it_is_searched_for_comes_without_sentences(
+    own_store: Any, embedder: OnnxEmbedder, points: list[Point]
+) -> None:
+    """Their scores are those of other sentences than its text has now."""
+    await own_store.store.upsert(own_store.collection, points[:3])
+    shorter = points[1]
+    assert shorter.sentences is not None
+    changed = replace(
+        shorter, sentences=shorter.sentences[:1], payload={**shorter.payload, "sents": shorter.payload["sents"][:2]}
+    )
+    own_store.before["retrieve"] = lambda store, name: store.upsert(name, [changed])
+
+    result = await Searcher(own_store, embedder).search("Who designed a lens for lighthouses?")
+
+    assert {hit.chunk_id: bool(hit.sentences) for hit in result.hits} == {
+        points[0].id: True,
+        points[1].id: False,
+        points[2].id: True,
+    }
 
 
 async def test_a_store_that_is_down_says_so(store: Any, embedder: OnnxEmbedder) -> None:

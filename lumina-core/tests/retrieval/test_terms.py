@@ -113,7 +113,8 @@ async def test_a_carrier_replaced_between_the_two_calls_makes_its_term_unknown_o
         own_store.collection, [point_with("a#0", "A quokka. A quokka!"), point_with("b#0", "One quokka and a wombat.")]
     )
     statistics = TermStatistics(own_store, "chunks", clock=Clock())
-    own_store.before_retrieve = [point_with("a#0", "Nothing of the kind.")]
+    replacement = [point_with("a#0", "Nothing of the kind.")]
+    own_store.before["statistics"] = lambda store, name: store.upsert(name, replacement)
 
     torn = await statistics.of("quokka")
     whole = await statistics.of("quokka")

@@ -53,6 +53,7 @@ async def spec(store: VectorStore) -> AsyncIterator[CollectionSpec]:
         sentences=True,
         keyword_fields=("article", "source"),
         number_fields=("ts",),
+        compared=("ts", "article"),
     )
     await store.ensure(made)
     yield made

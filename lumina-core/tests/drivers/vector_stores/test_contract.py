@@ -121,6 +121,75 @@ async def test_a_sentence_search_scores_by_the_best_sentence(
         assert hit.score == pytest.approx(best[hit.id], abs=2e-3)
 
 
+async def test_a_comparison_holds_the_cosines_of_every_vector_of_the_points_asked_for(
+    store: VectorStore, spec: CollectionSpec, make_point: MakePoint
+) -> None:
+    points = [make_point(number) for number in range(40)]
+    await store.upsert(spec.name, points)
+    asked = make_point(1000).dense
+    chosen = [points[30], points[2], points[17]]
+
+    found = await store.compare(
+        spec.name, 3 * asked, [chosen[0].id, "art_0123456789ab#unknown", *(point.id for point in chosen[1:])]
+    )
+
+    assert found.ids == tuple(point.id for point in chosen)
+    assert found.counts.tolist() == [3, 3, 3]
+    np.testing.assert_allclose(found.dense, [point.dense @ asked for point in chosen], atol=5e-3)
+    expected = np.concatenate([point.sentences @ asked for point in chosen if point.sentences is not None])
+    np.testing.assert_allclose(found.sentences, expected, atol=5e-3)
+    assert list(found.payloads) == [{}, {}, {}]
+
+
+@pytest.mark.parametrize("fields", [("ts",), ("article", "ts"), ("text",), ("ts", "text"), ("missing",)])
+async def test_a_comparison_brings_the_payload_fields_asked_for(
+    store: VectorStore, spec: CollectionSpec, make_point: MakePoint, fields: tuple[str, ...]
+) -> None:
+    points = [make_point(number) for number in range(3)]
+    await store.upsert(spec.name, points)
+
+    found = await store.compare(spec.name, points[0].dense, [point.id for point in points], payload=fields)
+
+    assert list(found.payloads) == [
+        {field: point.payload[field] for field in fields if field in point.payload} for point in points
+    ]
+
+
+async def test_a_comparison_follows_every_change(
+    store: VectorStore, spec: CollectionSpec, make_point: MakePoint
+) -> None:
+    points = [make_point(number) for number in range(5)]
+    await store.upsert(spec.name, points)
+    ids = [point.id for point in points]
+    new = make_point(8)  # its article is a2
+    assert new.sentences is not None
+
+    await store.upsert(spec.name, [Point(ids[0], new.dense, {**new.payload}, new.sentences[:1], new.bm25)])
+    await store.set_payload(spec.name, {ids[1]: {"ts": 77.0}, "art_0123456789ab#unknown": {"ts": 1.0}})
+    await store.delete(spec.name, Filter(ids=(ids[2],)))
+    await store.delete(spec.name, Filter(must=(Match("article", ("a0",)),)))  # points[3]; points[0] was of it before
+
+    found = await store.compare(spec.name, new.dense, ids, payload=("ts",))
+    assert found.ids == (ids[0], ids[1], ids[4])
+    assert found.counts.tolist() == [1, 3, 3]
+    assert [payload["ts"] for payload in found.payloads] == [8.0, 77.0, 4.0]
+    assert found.dense[0] == pytest.approx(1.0, abs=5e-3)
+
+
+async def test_nothing_compares_with_nothing(store: VectorStore, spec: CollectionSpec, make_point: MakePoint) -> None:
+    found = await store.compare(spec.name, make_point(1).dense, [])
+
+    assert (found.ids, len(found.dense), len(found.counts), len(found.sentences)) == ((), 0, 0, 0)
+
+
+async def test_a_vector_that_does_not_fit_compares_with_nothing(store: VectorStore, spec: CollectionSpec) -> None:
+    for vector in (np.ones(3, np.float32), np.full(spec.dim, np.nan, np.float32), np.ones((2, spec.dim), np.float32)):
+        with pytest.raises(InvalidInput):
+            await store.compare(spec.name, vector, ["art_0123456789ab#1"])
+    with pytest.raises(NotFound):
+        await store.compare("nowhere", np.ones(spec.dim, np.float32), ["art_0123456789ab#1"])
+
+
 async def test_bm25_scores_are_weights_times_the_idf_of_the_terms(
     store: VectorStore, spec: CollectionSpec, make_point: MakePoint
 ) -> None:
