@@ -366,7 +366,12 @@ def read_ahead(shard_path: Path, *, everything: bool = False) -> None:
     """
     files = [Path(folder) / name for folder, _, names in os.walk(shard_path / "segments") for name in names]
     if everything:
-        files = [path for path in files if path.suffix in _SEARCHED]
+        forward = list(shard_path.parent.glob("forward-*.records"))  # searches read sentences there
+        files = forward + [
+            path
+            for path in files
+            if path.suffix in _SEARCHED and not (forward and "vector_storage-sentences" in path.parts)
+        ]
         with contextlib.suppress(FileNotFoundError):
             if sum(path.stat().st_size for path in files) > _READ_AHEAD_SHARE * psutil.virtual_memory().available:
                 return

@@ -14,6 +14,7 @@ Both files are synced with the shard: what was written since then is written aga
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 import zlib
@@ -92,6 +93,7 @@ class ForwardIndex:
             self._places = _open_file(path)
         self._records = _open_file(self._records_path(self._generation))
         self._end = os.fstat(self._records).st_size
+        self._map = memoryview(b"")
         self._recent: dict[bytes, _Place] = {}  # since this process began, by the bytes of the UUID
         self._settle(rows[1:])
         for other in self._path.glob("forward-*.records"):
@@ -128,19 +130,18 @@ class ForwardIndex:
         vectors: list[memoryview] = []
         scales: list[memoryview] = []
         payloads: list[msgspec.Raw] = []
-        dim, records = self._dim, self._records
+        dim, records = self._dim, self._mapped()
         for number, place in enumerate(self._find(uuids)):
             if place is None:
                 missing.append(number)
                 continue
-            offset, count, payload = place
-            middle, end = count * dim, count * (dim + _SCALE_BYTES)
-            record = memoryview(os.pread(records, end + payload, offset))
+            start, count, payload_bytes = place
+            middle, end = start + count * dim, start + count * (dim + _SCALE_BYTES)
             found.append(number)
             counts.append(count)
-            vectors.append(record[:middle])
-            scales.append(record[middle:end])
-            payloads.append(msgspec.Raw(record[end:]))
+            vectors.append(records[start:middle])
+            scales.append(records[middle:end])
+            payloads.append(msgspec.Raw(records[end : end + payload_bytes]))
         codes = np.frombuffer(b"".join(vectors), np.int8).reshape(-1, dim)
         cosines = (codes.astype(np.float32) @ vector) * np.frombuffer(b"".join(scales), "<f4")
         return CompareColumns(found, counts, cosines.astype("<f4").tobytes(), payloads), missing
@@ -233,6 +234,12 @@ class ForwardIndex:
     def _settled_places(self) -> dict[bytes, _Place]:
         halves = np.stack([self._high, self._low], axis=1).astype(">u8")
         return {row.tobytes(): _Place(*place) for row, place in zip(halves, self._settled.tolist(), strict=True)}
+
+    def _mapped(self) -> memoryview:
+        """All records, in the page cache: a system call for each would take longer than to read them."""
+        if len(self._map) < self._end:
+            self._map = memoryview(mmap.mmap(self._records, self._end, access=mmap.ACCESS_READ))
+        return self._map
 
     def _read(self, place: _Place) -> bytes:
         return os.pread(self._records, self._size(place), place.offset)
