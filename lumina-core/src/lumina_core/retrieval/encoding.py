@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Sequence
 
 import numpy as np
@@ -114,7 +115,7 @@ def pack_terms(sentences: Sequence[str]) -> tuple[str, list[int]]:
 
 def unpack_terms(packed: str) -> NDArray[np.uint32]:
     """Undo the first half of `pack_terms`."""
-    return np.frombuffer(base64.b64decode(packed), dtype="<u4")
+    return np.frombuffer(binascii.a2b_base64(packed), dtype="<u4")
 
 
 def _spans(chunk: Chunk) -> tuple[tuple[int, int], ...]:

@@ -112,7 +112,7 @@ class Searcher:
 
     def _judge(self, found: Comparison, question: QuestionTerms) -> _Judged:
         weights, payloads = self._weights, found.payloads
-        titles = [_title_terms(payload["title"], payload["section"]) for payload in payloads]
+        titles = [_terms_of(payload["title"]) | _terms_of(payload["section"]) for payload in payloads]
         packed = [unpack_terms(payload["terms"]) for payload in payloads]
         passages = Passages(
             ids=np.concatenate(packed) if packed else np.empty(0, np.uint32),
@@ -149,10 +149,10 @@ class Searcher:
         ]
 
 
-@lru_cache(maxsize=8192)
-def _title_terms(title: str, heading: str) -> frozenset[int]:
-    """The same ones come again and again."""
-    return frozenset(term_id(term) for text in (title, heading) for term in terms(text))
+@lru_cache(maxsize=32_768)
+def _terms_of(text: str) -> frozenset[int]:
+    """Of a title or a heading: the same ones come again and again."""
+    return frozenset(term_id(term) for term in terms(text))
 
 
 def _hit(payload: Mapping[str, Any], judged: _Judged, place: int, rows: slice) -> Hit:
