@@ -104,18 +104,17 @@ class OnnxEmbedder:
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
-        vector = self._cache.get(text)
-        if vector is None:
-            session = _still_open(self._query_session)
-            vector = _run(session, self._tokenise([self._config.query_prefix + text]))[0]
-            self._cache.put(text, vector)
-        return vector
+        return self._cache.get_or_embed(text, self._embed_query)
 
     def close(self) -> None:
         self._session = self._query_session = None
         self._cache.clear()
         if self._pool is not None:
             self._pool.shutdown()
+
+    def _embed_query(self, text: str) -> Vectors:
+        session = _still_open(self._query_session)
+        return _run(session, self._tokenise([self._config.query_prefix + text]))[0]
 
     def _tokenise(self, texts: list[str]) -> list[list[int]]:
         limit = self._config.max_tokens * _CHARACTERS_PER_TOKEN

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Final
 
 from lumina_core.drivers.embedder import Vectors
@@ -14,17 +16,46 @@ _OVERHEAD_BYTES: Final = 300
 
 
 class QueryCache:
-    """The least recently used query leaves first. Safe between threads; vectors come out as copies."""
+    """The least recently used query leaves first. Safe between threads; vectors come out as copies.
+
+    A question is embedded for search and for recall at the same time: the second to ask waits for the first.
+    """
 
     def __init__(self, limit_bytes: int = 4 << 20) -> None:
         self._limit_bytes = limit_bytes
         self._size_bytes = 0
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+        self._under_way: dict[str, Future[Vectors]] = {}
         self._lock = threading.Lock()
 
     @property
     def size_bytes(self) -> int:
         return self._size_bytes
+
+    def get_or_embed(self, text: str, embed: Callable[[str], Vectors]) -> Vectors:
+        """The vector as kept, or as `embed` makes it; of several threads that ask at the same time one embeds. Raises
+        what `embed` raises, in all of them."""
+        vector = self.get(text)
+        if vector is not None:
+            return vector
+        with self._lock:
+            waiting = self._under_way.get(text)
+            mine: Future[Vectors] = Future()
+            if waiting is None:
+                self._under_way[text] = mine
+        if waiting is not None:
+            return waiting.result().copy()
+        try:
+            vector = embed(text)
+            self.put(text, vector)
+            mine.set_result(vector)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._under_way[text]
+        return vector.copy()
 
     def get(self, text: str) -> Vectors | None:
         with self._lock:

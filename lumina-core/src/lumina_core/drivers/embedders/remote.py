@@ -85,11 +85,7 @@ class _RemoteEmbedder(ABC):
         return np.concatenate([self._embed_batch(batch) for batch in _batches(texts)])
 
     def embed_query(self, text: str) -> Vectors:
-        vector = self._cache.get(text)
-        if vector is None:
-            vector = self._embed_batch([text])[0]
-            self._cache.put(text, vector)
-        return vector
+        return self._cache.get_or_embed(text, lambda text: self._embed_batch([text])[0])
 
     def close(self) -> None:
         self._cache.clear()
