@@ -114,7 +114,8 @@ class OnnxEmbedder:
 
     def _embed_query(self, text: str) -> Vectors:
         session = _still_open(self._query_session)
-        return _run(session, self._tokenise([self._config.query_prefix + text]))[0]
+        vector: Vectors = _run(session, self._tokenise([self._config.query_prefix + text]))[0]
+        return vector
 
     def _tokenise(self, texts: list[str]) -> list[list[int]]:
         limit = self._config.max_tokens * _CHARACTERS_PER_TOKEN
