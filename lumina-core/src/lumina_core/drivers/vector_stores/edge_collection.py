@@ -38,6 +38,7 @@ __all__ = [
     "sync_directory",
     "sync_tree",
     "unreadable",
+    "write_beside",
     "write_indexed_points",
 ]
 
@@ -290,13 +291,18 @@ def _create_indexes(shard: qe.EdgeShard, keywords: tuple[str, ...], numbers: tup
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Replace the file so that a crash leaves the old content or the new."""
+    write_beside(path, content).replace(path)
+    sync_directory(path.parent)
+
+
+def write_beside(path: Path, content: bytes) -> Path:
+    """The slow part of `atomic_write`: what is left is to put the file returned in place and sync the directory."""
     beside = path.with_name(path.name + ".tmp")
     with beside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
-    sync_directory(path.parent)
+    return beside
 
 
 def read_ahead(shard_path: Path, *, everything: bool = False) -> None:
