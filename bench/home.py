@@ -310,7 +310,7 @@ def home_of(chunks: int, *, optimised: bool) -> Path:
 
 def copy_of(home: Path, target: Path) -> Path:
     """A copy to work on; holes in files stay holes."""
-    from lumina_core.drivers.vector_stores.edge_optimise import copy_tree
+    from lumina_core.drivers.vector_stores.edge_copy import copy_tree
 
     shutil.rmtree(target, ignore_errors=True)
     copy_tree(home, target)

@@ -19,7 +19,7 @@ from typing import Any
 from bench.home import copy_of, home_of, load_base, questions
 from bench.hub import forget_pages, hub_on, memory
 
-from lumina_core.drivers.vector_stores.edge_optimise import disk_bytes
+from lumina_core.drivers.vector_stores.edge_copy import disk_bytes
 
 STARTS = 5
 REST_S = 10.0

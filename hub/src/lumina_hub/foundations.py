@@ -15,7 +15,6 @@ from lumina_core.drivers.redis_client import RedisClient
 from lumina_core.drivers.redis_server import ExternalRedis, RedisServer, RedisService
 from lumina_core.drivers.vector_store import VectorStore
 from lumina_core.drivers.vector_stores.edge import EdgeStore
-from lumina_core.drivers.vector_stores.server import ServerStore
 from lumina_core.graph.catalogue import Catalogue
 from lumina_core.graph.graph import KnowledgeGraph
 from lumina_core.graph.log import GraphLog
@@ -113,6 +112,9 @@ async def _graph(settings: Settings) -> AsyncIterator[tuple[GraphLog, KnowledgeG
 async def _store(settings: Settings) -> AsyncIterator[tuple[VectorStore, StoreSpec]]:
     store: VectorStore
     if settings.qdrant_url is not None:
+        # Half of what the hub would otherwise import is this client, and most hubs do not use it.
+        from lumina_core.drivers.vector_stores.server import ServerStore
+
         key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
         store = ServerStore(settings.qdrant_url, key, settings.qdrant_prefix)
         spec = StoreSpec(url=settings.qdrant_url, api_key=key, prefix=settings.qdrant_prefix)

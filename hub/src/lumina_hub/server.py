@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import math
 import os
 import signal
@@ -63,6 +64,8 @@ async def serve(settings: Settings, *, listening: Callable[[str], None]) -> None
                     url = _url(settings, listener)
 
                     def announce() -> None:
+                        gc.freeze()  # a collection would stop everything for as long as it looks through all this
+                        gc.enable()
                         home.write_address(HubAddress(pid=os.getpid(), url=url, since=time.time()))
                         _log.info("listening", url=url, version=VERSION)
                         listening(url)

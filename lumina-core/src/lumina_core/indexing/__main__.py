@@ -20,6 +20,7 @@ from typing import BinaryIO
 import structlog
 
 from lumina_core.drivers.embedder import Embedder
+from lumina_core.drivers.embedders.allowance import Allowance
 from lumina_core.drivers.embedders.loading import load_embedder
 from lumina_core.drivers.vector_store import VectorStore
 from lumina_core.drivers.vector_stores.edge import EdgeStore
@@ -77,7 +78,13 @@ async def _run(settings: WorkerSettings, incoming: BinaryIO, progress_fd: int) -
 
     cores = len(os.sched_getaffinity(0))
     slots = Slots(cores)
-    orders = Orders(on_busy=lambda busy: slots.resize(max(1, cores // 2) if busy else cores))
+    allowance = Allowance(cores)
+
+    def share_cores(busy: bool) -> None:
+        for held_back in (slots, allowance):
+            held_back.resize(max(1, cores // 2) if busy else cores)
+
+    orders = Orders(on_busy=share_cores)
     reporter = Reporter(send)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, orders.take, Command(CommandName.STOP))
@@ -86,9 +93,8 @@ async def _run(settings: WorkerSettings, incoming: BinaryIO, progress_fd: int) -
         try:
             lock = await _lock(settings.cursor.with_name("indexer.lock"), orders)
             held.enter_context(lock)
-            embedder = await patiently(
-                partial(asyncio.to_thread, _load_embedder, settings.embedder), orders=orders, reporter=reporter
-            )
+            load = partial(_load_embedder, settings.embedder, allowance)
+            embedder = await patiently(partial(asyncio.to_thread, load), orders=orders, reporter=reporter)
             held.callback(embedder.close)
             catalogue = Catalogue.open(settings.catalogue, settings.log_root, read_only=True)
             held.callback(catalogue.close)
@@ -144,10 +150,10 @@ def _give_way(niceness: int) -> None:
         Path("/proc/self/autogroup").write_text(str(niceness))
 
 
-def _load_embedder(spec: EmbedderSpec) -> Embedder:
+def _load_embedder(spec: EmbedderSpec, allowance: Allowance) -> Embedder:
     options = dict(spec.options)
     if spec.driver == "onnx":
-        options.setdefault("threads", 1)  # each of the embedding threads is one
+        options["allowance"] = allowance  # it gives way within a batch of the model; others, within one of ours
     if "models_dir" in options:
         options["models_dir"] = Path(options["models_dir"])
     return load_embedder(spec.driver, **options)

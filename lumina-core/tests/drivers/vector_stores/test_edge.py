@@ -386,7 +386,7 @@ sys.exit(edge_process.main(Path(args[0]), Path(args[1]), int(args[2]), int(args[
 """
 
 
-@pytest.mark.parametrize("step", ["copied", "optimising", "optimised", "replayed", "flushed", "switched", "removed"])
+@pytest.mark.parametrize("step", ["copied", "optimising", "optimised", "replayed", "prepared", "switched", "removed"])
 async def test_killing_it_at_any_step_of_an_optimisation_loses_nothing(tmp_path: Path, step: str) -> None:
     marker = tmp_path / "killed"
     command = [sys.executable, "-P", "-c", _KILLED_AT, step, str(marker)]

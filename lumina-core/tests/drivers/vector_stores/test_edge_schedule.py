@@ -60,3 +60,13 @@ async def test_jobs_that_arrive_later_are_run_too() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert seen.is_set()
+
+
+async def test_a_quiet_moment_is_at_once_where_nobody_searches_and_is_not_waited_for_without_end() -> None:
+    schedule = Schedule()
+    schedule.add(Job("writer", "c", True, lambda: None))
+    async with asyncio.timeout(10):
+        await schedule.quiet(3600)
+
+        schedule.add(Job("reader", "c", False, lambda: None))
+        await schedule.quiet(0)

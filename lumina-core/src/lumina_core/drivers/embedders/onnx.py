@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from lumina_core.drivers.embedder import EmbedderInfo, Vectors
+from lumina_core.drivers.embedders.allowance import Allowance
 from lumina_core.drivers.embedders.bert_config import Precision
 from lumina_core.drivers.embedders.conversion import ConvertedModel, ensure_model
 from lumina_core.drivers.embedders.processor import choose_precision
@@ -39,12 +41,23 @@ class OnnxEmbedder:
     Texts are batched with texts of the very same number of tokens, so nothing is padded and a text's vector does not
     depend on its neighbours (but for the last bits, as a matrix product of another height may add in another order).
     Batches run on `threads` threads, each batch on one: on a busy machine nothing waits for the slowest thread. A
-    question is one small batch somebody waits for: two threads share it.
+    question is one small batch somebody waits for: two threads share it, in a session opened with the first question.
     """
 
-    def __init__(self, model: ConvertedModel, precision: Precision, *, threads: int | None = None) -> None:
-        """Open the graph. `threads` bounds the batches that run at once; None takes one per core we may use. With one,
-        questions share the batches' session, which saves the memory of another.
+    def __init__(
+        self,
+        model: ConvertedModel,
+        precision: Precision,
+        *,
+        threads: int | None = None,
+        allowance: Allowance | None = None,
+    ) -> None:
+        """Open the graph.
+
+        Args:
+            threads: Take the batches of all callers, who wait; None takes one per core we may use. What fits into one
+                batch runs on its caller's thread.
+            allowance: How many of the threads may work: it can be changed while they do.
 
         Raises:
             EmbedderDown: ONNX Runtime cannot load the file.
@@ -52,13 +65,13 @@ class OnnxEmbedder:
         self._config = model.config
         self._info = EmbedderInfo("onnx", model.name, model.config.dim, precision)
         threads = threads or len(os.sched_getaffinity(0))
+        self._allowance = allowance or Allowance(threads)
         self._session: ort.InferenceSession | None = open_session(model, precision)
-        self._query_session: ort.InferenceSession | None = self._session
-        if threads > 1:
-            self._query_session = open_session(model, precision, threads=min(threads, _QUERY_THREADS))
+        self._query_session: ort.InferenceSession | None = None
+        self._open_query_session = partial(open_session, model, precision, threads=min(threads, _QUERY_THREADS))
         self._tokenizer = _load_tokenizer(model)
         self._cache = QueryCache()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed") if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
 
     @classmethod
     def load(
@@ -67,6 +80,7 @@ class OnnxEmbedder:
         *,
         precision: Precision | Literal["auto"] = "auto",
         threads: int | None = None,
+        allowance: Allowance | None = None,
         model: Path | None = None,
     ) -> OnnxEmbedder:
         """Convert the model if need be and open it.
@@ -75,6 +89,7 @@ class OnnxEmbedder:
             models_dir: Where converted models are kept.
             precision: "auto" takes what this processor computes faster, measured once and remembered.
             threads: See `__init__`.
+            allowance: See `__init__`.
             model: Another BERT folder; see `ensure_model`.
 
         Raises:
@@ -83,24 +98,30 @@ class OnnxEmbedder:
         converted = ensure_model(models_dir, model=model)
         if precision == "auto":
             precision = choose_precision(converted)
-        return cls(converted, precision, threads=threads)
+        return cls(converted, precision, threads=threads, allowance=allowance)
 
     @property
     def info(self) -> EmbedderInfo:
         return self._info
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        session = _still_open(self._session)
+        session = self._still_open()
         vectors = np.empty((len(texts), self._config.dim), np.float32)
         tokens = self._tokenise([self._config.document_prefix + text for text in texts])
 
         def run(rows: NDArray[np.intp]) -> None:
             vectors[rows] = _run(session, [tokens[row] for row in rows])
 
+        def run_if_allowed(rows: NDArray[np.intp]) -> None:
+            with self._allowance:
+                run(rows)
+
         todo = list(batches([len(ids) for ids in tokens]))
-        pool = self._pool if len(todo) > 1 else None
-        for _ in pool.map(run, todo) if pool else map(run, todo):
-            pass
+        if len(todo) == 1:
+            run(todo[0])
+        else:
+            for _ in self._pool.map(run_if_allowed, todo):
+                pass
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
@@ -109,11 +130,17 @@ class OnnxEmbedder:
     def close(self) -> None:
         self._session = self._query_session = None
         self._cache.clear()
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._pool.shutdown()
+
+    def _still_open(self) -> ort.InferenceSession:
+        if self._session is None:
+            raise EmbedderDown("the embedder was closed", hint="Load it again.")
+        return self._session
 
     def _embed_query(self, text: str) -> Vectors:
-        session = _still_open(self._query_session)
+        self._still_open()
+        if (session := self._query_session) is None:
+            session = self._query_session = self._open_query_session()
         vector: Vectors = _run(session, self._tokenise([self._config.query_prefix + text]))[0]
         return vector
 
@@ -121,12 +148,6 @@ class OnnxEmbedder:
         limit = self._config.max_tokens * _CHARACTERS_PER_TOKEN
         clean = [text[:limit].encode("utf-8", "replace").decode("utf-8") for text in texts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(clean)]
-
-
-def _still_open(session: ort.InferenceSession | None) -> ort.InferenceSession:
-    if session is None:
-        raise EmbedderDown("the embedder was closed", hint="Load it again.")
-    return session
 
 
 def _run(session: ort.InferenceSession, tokens: list[list[int]]) -> Vectors:

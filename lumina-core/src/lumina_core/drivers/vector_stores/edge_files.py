@@ -6,18 +6,23 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["atomic_write", "sync_directory", "sync_tree"]
+__all__ = ["atomic_write", "sync_directory", "sync_tree", "write_beside"]
 
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Replace the file so that a crash leaves the old content or the new."""
+    write_beside(path, content).replace(path)
+    sync_directory(path.parent)
+
+
+def write_beside(path: Path, content: bytes) -> Path:
+    """The slow part of `atomic_write`: what is left is to put the file returned in place and sync the directory."""
     beside = path.with_name(path.name + ".tmp")
     with beside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
-    sync_directory(path.parent)
+    return beside
 
 
 def sync_directory(path: Path) -> None:

@@ -2,12 +2,15 @@
 
 Edge's own `optimize()` stops every other thread for as long as it runs. So it runs elsewhere, on a copy:
 
-1. The shard is flushed and its files are copied. Writes to this collection wait meanwhile, searches do not. Edge
-   changes files only inside a call of ours and keeps nothing back after a flush: the copy is what a closed shard is.
-   Vectors and indexes of segments that were optimised before never change; of those the copy is a hard link.
-2. Another process of low priority optimises the copy. Writes go to the shard in use and, once done, into a journal.
+1. Another process copies the files of the shard while it is in use, and then brings the copy up to date; writes to this
+   collection wait meanwhile, searches do not. Edge changes files only inside a call of ours: the copy is what a killed
+   process would leave, with a write-ahead log that holds the rest. Nothing is flushed, for Edge's flush waits for the
+   disk some fifty times, and everything with it.
+2. The other process lowers its priority and optimises the copy. Writes go to the shard in use and, once done, into a
+   journal.
 3. The journal is replayed onto the optimised copy, in order, between other calls, until nothing is left in it.
-4. The copy is synced and flushed, and `CURRENT` is atomically replaced by its name. The old generation is removed.
+4. The copy is synced, what came meanwhile is replayed, and `CURRENT` is atomically replaced by its name. The old
+   generation is closed, which flushes it, when nobody searches, and removed.
 
 Until `CURRENT` is replaced the old generation has every write in its own write-ahead log, so a crash costs nothing but
 the work done; the journal need not survive and is removed at the next start with whatever `CURRENT` does not name.
@@ -18,11 +21,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import struct
 import sys
-from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -31,11 +32,12 @@ import msgspec
 import structlog
 
 from lumina_core.drivers.vector_stores.edge_collection import Collection, read_ahead
-from lumina_core.drivers.vector_stores.edge_files import atomic_write, sync_tree
+from lumina_core.drivers.vector_stores.edge_copy import disk_bytes
+from lumina_core.drivers.vector_stores.edge_files import sync_directory, sync_tree, write_beside
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 from lumina_core.errors import CoreError, StorageFull
 
-__all__ = ["OPTIMISE_AT_POINTS", "Optimisation", "Unindexed", "copy_shard", "copy_tree", "disk_bytes"]
+__all__ = ["OPTIMISE_AT_POINTS", "Optimisation", "Unindexed"]
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +46,7 @@ OPTIMISE_AT_POINTS = 20_000
 
 _DELETED_SHARE = 0.2
 _REPLAYS_AT_ONCE = 3
-_FROZEN = frozenset({"matrix.dat", "quantized.data", "links_compressed.bin", "graph.bin", "inverted_index.dat"})
-_FROZEN_VECTORS = re.compile(r"vector_storage-sentences/(vectors|offsets)/chunk_\d+\.mmap")
+_QUIET_PATIENCE_S = 5.0
 _NOTHING_TO_DO = 3
 _LENGTH = struct.Struct("<I")
 
@@ -156,37 +157,41 @@ class Optimisation:
 
     async def _copy(self) -> None:
         name = self._collection.spec.name
-        await asyncio.to_thread(sync_tree, self._collection.shard_path)  # so that the flush below has little to do
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "lumina_core.drivers.vector_stores.edge_optimise_process",
+            str(self._collection.shard_path),
+            str(self._copy_path),
+            msgspec.json.encode(self._collection.spec).decode(),
+            str(os.getpid()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stdin is not None  # noqa: S101 — asked for above
+        assert process.stdout is not None  # noqa: S101
+        await process.stdout.readline()  # it has copied; should it have died, `_optimise` will see
         self._schedule.hold(name)
-        self._collection.flush()
-        await asyncio.to_thread(copy_shard, self._collection.shard_path, self._copy_path)
+        process.stdin.write(b"\n")
+        await process.stdout.readline()  # the copy is up to date
         _reached("copied")
         self._journal = _Journal(self._collection.path / "optimise.journal")
         self._schedule.release(name)
 
     async def _optimise(self) -> bool:
-        if self._abandoned:
+        process = self._process
+        if self._abandoned or process is None:
             return False
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "lumina_core.drivers.vector_stores.edge_optimise_process",
-            str(self._copy_path),
-            msgspec.json.encode(self._collection.spec).decode(),
-            str(os.getpid()),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
         _reached("optimising")
-        _, complaint = await self._process.communicate()
-        if self._abandoned or self._process.returncode == _NOTHING_TO_DO:
+        _, complaint = await process.communicate()
+        if self._abandoned or process.returncode == _NOTHING_TO_DO:
             return False
-        if self._process.returncode != 0:
+        if process.returncode != 0:
             tail = complaint.decode(errors="replace").strip().splitlines()[-1:]
             raise CoreError(
-                f"{self._collection.spec.name!r} could not be optimised: {' '.join(tail) or self._process.returncode}",
+                f"{self._collection.spec.name!r} could not be optimised: {' '.join(tail) or process.returncode}",
                 hint="Searching goes on, only slower. If this happens again, run `lumina reindex`.",
             )
         _reached("optimised")
@@ -196,25 +201,35 @@ class Optimisation:
         await asyncio.to_thread(read_ahead, self._copy_path)
         copy = Collection.load(self._collection.path, self._collection.spec, self._generation, self._collection.names)
         try:
-            await self._replay_journal(copy, last=None)
+            await self._replay_journal(copy)
             _reached("replayed")
             await asyncio.to_thread(sync_tree, self._copy_path)
-            old_shard, old_path = self._collection.shard, self._collection.shard_path
-            await self._replay_journal(copy, last=lambda: self._put_in_use(copy))
+            current = self._collection.path / "CURRENT"
+            beside = await asyncio.to_thread(write_beside, current, self._generation.encode())
+            await self._replay_journal(copy, then_hold=True)
+            _reached("prepared")
         except BaseException:
             copy.close()
             raise
         if self._abandoned:
             copy.close()
             return
+        old_shard, old_path = self._collection.shard, self._collection.shard_path
+        beside.replace(current)  # nothing may come between this and the next
+        self._collection.put_in_use(copy)
+        _reached("switched")
+        await asyncio.to_thread(sync_directory, self._collection.path)
+        self._schedule.release(self._collection.spec.name)
+        log.info("collection_optimised", collection=self._collection.spec.name, generation=self._generation)
         await asyncio.to_thread(sync_tree, old_path)
+        await self._schedule.quiet(_QUIET_PATIENCE_S)
         old_shard.close()
         await asyncio.to_thread(shutil.rmtree, old_path, ignore_errors=True)
         await asyncio.to_thread(read_ahead, self._copy_path, everything=True)
         _reached("removed")
 
-    async def _replay_journal(self, copy: Collection, last: Callable[[], None] | None) -> None:
-        """Replay until nothing is left; then run `last` before any other call can add to the journal."""
+    async def _replay_journal(self, copy: Collection, *, then_hold: bool = False) -> None:
+        """Replay until nothing is left; with `then_hold`, let no write come after it."""
         journal = self._journal
         if journal is None:
             return
@@ -226,8 +241,8 @@ class Optimisation:
             try:
                 body = None if self._abandoned else journal.next()
                 if body is None:
-                    if last is not None and not self._abandoned:
-                        last()
+                    if then_hold:
+                        self._schedule.hold(self._collection.spec.name)
                     finished.set_result(None)
                     return
                 self._replay(copy, body)
@@ -243,14 +258,6 @@ class Optimisation:
         for turn in range(_REPLAYS_AT_ONCE):
             queue(turn)
         await finished
-
-    def _put_in_use(self, copy: Collection) -> None:
-        copy.flush()
-        _reached("flushed")
-        atomic_write(self._collection.path / "CURRENT", self._generation.encode())
-        _reached("switched")
-        self._collection.put_in_use(copy)
-        log.info("collection_optimised", collection=self._collection.spec.name, generation=self._generation)
 
 
 def _reached(step: str) -> None:
@@ -283,65 +290,3 @@ class _Journal:
         self._front.close()
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
-
-
-def copy_shard(source: Path, target: Path) -> None:
-    """Copy a shard that is flushed and not written to; what never changes any more is linked instead."""
-    copy_tree(source, target, link=_frozen_files(source))
-
-
-def _frozen_files(shard: Path) -> frozenset[Path]:
-    """The large files that Edge writes once, in segments it no longer appends to: points that are changed go to another
-    segment, points that are deleted are marked elsewhere."""
-    frozen: set[Path] = set()
-    for segment in (shard / "segments").iterdir():
-        if (segment / "id_tracker.mappings").exists():  # else it can still be appended to
-            frozen.update(
-                path
-                for path in segment.rglob("*")
-                if path.name in _FROZEN or _FROZEN_VECTORS.fullmatch(path.relative_to(segment).as_posix())
-            )
-    return frozenset(frozen)
-
-
-def copy_tree(source: Path, target: Path, *, link: Set[Path] = frozenset()) -> None:
-    """Copy a directory; holes in files stay holes (write-ahead logs and chunks are mostly holes)."""
-    for folder, _, names in os.walk(source):
-        into = target / Path(folder).relative_to(source)
-        into.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            path = Path(folder) / name
-            if path in link:
-                (into / name).hardlink_to(path)
-            else:
-                _copy_sparse(path, into / name)
-
-
-def _copy_sparse(source: Path, target: Path) -> None:
-    with source.open("rb", buffering=0) as reading, target.open("wb", buffering=0) as writing:
-        size = os.fstat(reading.fileno()).st_size
-        writing.truncate(size)
-        offset = 0
-        while offset < size:
-            try:
-                start = os.lseek(reading.fileno(), offset, os.SEEK_DATA)
-            except OSError:  # ENXIO: only a hole is left
-                return
-            offset = os.lseek(reading.fileno(), start, os.SEEK_HOLE)
-            os.lseek(writing.fileno(), start, os.SEEK_SET)
-            at = start
-            while at < offset:
-                sent = os.sendfile(writing.fileno(), reading.fileno(), at, min(offset - at, 8 * 1024 * 1024))
-                if not sent:
-                    return
-                at += sent
-
-
-def disk_bytes(path: Path) -> int:
-    """What the files below take on disk, holes not counted."""
-    total = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                total += (Path(folder) / name).stat().st_blocks * 512
-    return total

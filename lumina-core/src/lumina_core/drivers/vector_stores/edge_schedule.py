@@ -7,6 +7,7 @@ calls of one client run in its order within each of the two kinds; a search may 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 __all__ = ["Job", "Schedule"]
 
 _READS_BEFORE_A_WRITE = 16
+_QUIET_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,12 @@ class Schedule:
         self._held: frozenset[str] = frozenset()
         self._reads_in_a_row = 0
         self._wake = asyncio.Event()
+        self._read_at = float("-inf")
 
     def add(self, job: Job) -> None:
         (self._writes if job.writes else self._reads).add(job)
+        if not job.writes:
+            self._read_at = time.monotonic()
         self._wake.set()
 
     def hold(self, collection: str) -> None:
@@ -74,6 +79,12 @@ class Schedule:
     def drop_reads(self, client: Hashable) -> None:
         """Forget the searches of a client that has gone. Its writes stay: it may have sent them and left."""
         self._reads.drop(client)
+
+    async def quiet(self, patience_s: float) -> None:
+        """Wait until no search has come for a moment, or for so long: the time for what holds everything up."""
+        deadline = time.monotonic() + patience_s
+        while (now := time.monotonic()) < min(self._read_at + _QUIET_S, deadline):  # noqa: ASYNC110 — it moves
+            await asyncio.sleep(min(self._read_at + _QUIET_S, deadline) - now)
 
     def waiting(self, client: Hashable) -> int:
         return sum(len(line.jobs.get(client, ())) for line in (self._reads, self._writes))

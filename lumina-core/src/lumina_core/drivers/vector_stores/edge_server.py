@@ -15,9 +15,10 @@ import structlog
 from lumina_core.drivers.vector_store import CollectionSpec
 from lumina_core.drivers.vector_stores.edge_collection import Collection, read_ahead
 from lumina_core.drivers.vector_stores.edge_connection import LATER, EdgeConnection
+from lumina_core.drivers.vector_stores.edge_copy import disk_bytes
 from lumina_core.drivers.vector_stores.edge_files import sync_tree
 from lumina_core.drivers.vector_stores.edge_forward import ForwardIndex
-from lumina_core.drivers.vector_stores.edge_optimise import Optimisation, Unindexed, disk_bytes
+from lumina_core.drivers.vector_stores.edge_optimise import Optimisation, Unindexed
 from lumina_core.drivers.vector_stores.edge_schedule import Job, Schedule
 from lumina_core.drivers.vector_stores.edge_wire import (
     QueryBatch,
@@ -34,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 _FLUSH_AFTER_BYTES = 32 * 1024 * 1024
 _FLUSH_AFTER_S = 10.0
+_QUIET_PATIENCE_S = 60.0
+"""A flush waits for the disk some fifty times and holds up everything. It only keeps the write-ahead log short: nothing
+is lost while it waits for a moment without searches."""
 
 
 class EdgeServer:
@@ -296,8 +300,10 @@ class EdgeServer:
             await asyncio.sleep(1)
             ticks += 1
             for name, size_bytes in list(self._unflushed.items()):
-                if (size_bytes >= _FLUSH_AFTER_BYTES or ticks % _FLUSH_AFTER_S == 0) and name in self._collections:
-                    await self._flush(None, 0, self._collections[name])
+                if size_bytes >= _FLUSH_AFTER_BYTES or ticks % _FLUSH_AFTER_S == 0:
+                    await self._schedule.quiet(_QUIET_PATIENCE_S)
+                    if name in self._collections:
+                        await self._flush(None, 0, self._collections[name])
             for name, collection in self._collections.items():
                 forward = collection.forward
                 if forward is not None and forward.needs_compacting and name not in self._compacting:
