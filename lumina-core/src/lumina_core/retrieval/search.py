@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +23,15 @@ from lumina_core.drivers.embedder import Embedder, Vectors
 from lumina_core.drivers.vector_store import Filter, Query, Record, SparseVector, StoreHit, VectorStore
 from lumina_core.retrieval.encoding import unpack_terms
 from lumina_core.retrieval.hits import Hit, QuerySignals, SearchResult, SentenceScore
-from lumina_core.retrieval.scoring import Weights, contributions, match_sentences, opening
+from lumina_core.retrieval.scoring import (
+    ChunkTerms,
+    SentenceMatch,
+    Weights,
+    contributions,
+    match_sentences,
+    opening,
+    title,
+)
 from lumina_core.retrieval.terms import QuestionTerms, TermStatistics
 from lumina_core.text.analysis import bm25_query, term_id, terms
 
@@ -147,33 +155,44 @@ class Searcher:
             if part
         ]
         try:
-            hits = [self._judge(record, scores[record.id], vector, question) for part in parts for record in await part]
+            hits = [hit for part in parts for hit in self._judge(await part, scores, vector, question)]
         finally:
             for part in parts:
                 part.cancel()
         hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
         return hits
 
-    def _judge(self, record: Record, stage1: _Stage1, vector: Vectors, question: QuestionTerms) -> Hit:
+    def _judge(
+        self, records: Sequence[Record], scores: Mapping[str, _Stage1], vector: Vectors, question: QuestionTerms
+    ) -> list[Hit]:
+        matches = match_sentences(question, [_chunk_terms(record.payload) for record in records])
+        return [
+            self._hit(record, scores[record.id], vector, question, match)
+            for record, match in zip(records, matches, strict=True)
+        ]
+
+    def _hit(
+        self, record: Record, stage1: _Stage1, vector: Vectors, question: QuestionTerms, match: SentenceMatch
+    ) -> Hit:
         weights, payload = self._weights, record.payload
         assert record.sentences is not None  # noqa: S101  asked for above
         dense: NDArray[np.float32] = record.sentences @ vector
-        title, heading = _term_ids(payload["title"]), _term_ids(payload["section"])
-        match = match_sentences(question, unpack_terms(payload["terms"]), payload["term_counts"], title + heading)
-        joint = dense + weights.sentence_lexical * match.lexical + weights.sentence_pairs * match.pairs
+        lexical = weights.sentence_lexical * match.lexical + weights.sentence_context * match.context
+        joint = dense + lexical + weights.sentence_pairs * match.pairs
+        about = title(question, _term_ids(payload["title"]))
         parts = contributions(
             weights,
             dense=stage1.dense,
             lexical_nats=match.chunk * question.total_idf,
             sentence=float(dense.max()),
             joint=float(joint.max()),
-            opening=opening(question, title, payload["start"]),
+            title=about,
+            opening=opening(about, payload["start"]),
             pagerank=float(payload["pagerank"]),
         )
         spans = payload["sents"]
-        sentences = tuple(
-            map(SentenceScore, spans[::2], spans[1::2], dense.tolist(), match.lexical.tolist(), match.pairs.tolist())
-        )
+        columns = (dense, match.lexical, match.context, match.pairs)
+        sentences = tuple(map(SentenceScore, spans[::2], spans[1::2], *(column.tolist() for column in columns)))
         return _hit(payload, parts, stage1.dense, match.chunk, sentences)
 
     async def _plain(self, ids: list[str], scores: Mapping[str, _Stage1], *, below: float | None) -> list[Hit]:
@@ -194,6 +213,11 @@ class Searcher:
             hits.append(_hit(record.payload, parts, stage1.dense))
         hits.sort(key=lambda hit: (-hit.score, hit.chunk_id))
         return hits
+
+
+def _chunk_terms(payload: Mapping[str, Any]) -> ChunkTerms:
+    names = _term_ids(payload["title"]) + _term_ids(payload["section"])
+    return ChunkTerms(unpack_terms(payload["terms"]), payload["term_counts"], names)
 
 
 @lru_cache(maxsize=8192)
