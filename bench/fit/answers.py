@@ -18,13 +18,13 @@ from lumina_core.evaluation.measures import holds_answer
 __all__ = ["Told", "compare_leads", "fit_confidence", "lead_choices", "tell"]
 
 CHUNKS = 5
-HAND_SET = {"defines": 3.0, "excess": -1.0}
-"""Neither set has enough such questions to fit these."""
+HAND_SET = {"defines": 3.0}
+"""Neither set has enough such questions to fit it."""
 
 PRIOR = {"number": 3.0, "date": 2.5, "person": 2.0, "place": 1.0, "counted": 3.0, "relation": 2.0}
 """What the types are held near to instead of zero: the fit of each alone has few questions to go by."""
 
-CONFIDENCE_STRENGTH = 3.0
+CONFIDENCE_STRENGTH = 0.3
 IMPOSSIBLE_WEIGHT = 0.3
 """Of a question that its article does not answer, against one that has its answer: few people ask trick questions."""
 
@@ -120,9 +120,9 @@ def tell(name: str, found: Iterable[Found], model: Model) -> list[Told]:
     told = []
     for one in found:
         answer = answerer.answer(one.case.question, one.result)
-        if not answer.sentences:
-            continue
         good = one.is_there and not one.case.is_impossible
+        if not answer.sentences or (not one.is_there and holds_answer(" ".join(answer.sentences), one.case.answers)):
+            continue  # another article may well answer, too: nobody can say whether this was right
         told.append(
             Told(
                 (name, one.case.article),

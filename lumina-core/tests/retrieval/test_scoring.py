@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from lumina_core.retrieval.scoring import (
     TITLE_SHARE,
+    ChunkTerms,
+    SentenceMatch,
     Weights,
     contributions,
     match_sentences,
     opening,
     pagerank_prior,
     share,
+    title,
 )
 from lumina_core.retrieval.terms import QuestionTerms
 from lumina_core.text.analysis import term_id
@@ -50,25 +53,31 @@ def question_of(idf: dict[int, float], *pairs: tuple[int, int]) -> QuestionTerms
     )
 
 
-def flat(sentences: list[list[int]]) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint32]], list[int]]:
-    return np.array([one for sentence in sentences for one in sentence], dtype=np.uint32), [
-        len(sentence) for sentence in sentences
-    ]
+def chunk_of(sentences: list[list[int]], title: list[int]) -> ChunkTerms:
+    ids = np.array([one for sentence in sentences for one in sentence], dtype=np.uint32)
+    return ChunkTerms(ids, [len(sentence) for sentence in sentences], title)
+
+
+def match(question: QuestionTerms, sentences: list[list[int]], title: list[int]) -> SentenceMatch:
+    (found,) = match_sentences(question, [chunk_of(sentences, title)])
+    return found
 
 
 def naive_match(
     question: QuestionTerms, sentences: list[list[int]], title: list[int]
-) -> tuple[list[float], list[float], list[float], float]:
+) -> tuple[list[float], list[float], list[float], list[float], float]:
     """What `match_sentences` says it does, one sentence and one term at a time."""
     total = max(sum(question.idf), 1e-6)
     weights = {int(key): float(idf) for key, idf in zip(question.ids, question.idf, strict=True)}
     text = [(place, key) for place, sentence in enumerate(sentences) for key in sentence]
-    lexical, pairs, body = [], [], []
+    lexical, pairs, body, context = [], [], [], []
     for place, sentence in enumerate(sentences):
         here = sum(idf for key, idf in weights.items() if key in sentence)
         titled = sum(idf for key, idf in weights.items() if key in title and key not in sentence)
         body.append(here / total)
         lexical.append((here + TITLE_SHARE * titled) / total)
+        before = {key for earlier in sentences[max(place - 2, 0) : place] for key in earlier}
+        context.append(sum(weights[key] for key in before & weights.keys() - {*sentence, *title}) / total)
         beside = 0.0
         for first, second in question.pairs:
             a, b = int(question.ids[first]), int(question.ids[second])
@@ -79,7 +88,7 @@ def naive_match(
                 beside += min(weights[a], weights[b])
         pairs.append(min(beside / total, 1.0))
     everywhere = {key for _, key in text} | set(title)
-    return lexical, pairs, body, sum(idf for key, idf in weights.items() if key in everywhere) / total
+    return lexical, pairs, body, context, sum(idf for key, idf in weights.items() if key in everywhere) / total
 
 
 @given(questions(), sentences_of_terms, st.lists(term, max_size=3))
@@ -88,42 +97,63 @@ def naive_match(
 def test_matching_agrees_with_counting_one_by_one(
     question: QuestionTerms, sentences: list[list[int]], title: list[int]
 ) -> None:
-    match = match_sentences(question, *flat(sentences), title)
+    found = match(question, sentences, title)
 
-    lexical, pairs, body, chunk = naive_match(question, sentences, title)
-    assert match.lexical.tolist() == pytest.approx(lexical)
-    assert match.pairs.tolist() == pytest.approx(pairs)
-    assert match.body.tolist() == pytest.approx(body)
-    assert match.chunk == pytest.approx(chunk)
+    lexical, pairs, body, context, chunk = naive_match(question, sentences, title)
+    assert found.lexical.tolist() == pytest.approx(lexical)
+    assert found.pairs.tolist() == pytest.approx(pairs)
+    assert found.body.tolist() == pytest.approx(body)
+    assert found.context.tolist() == pytest.approx(context)
+    assert found.chunk == pytest.approx(chunk)
+
+
+@given(questions(), st.lists(st.tuples(sentences_of_terms, st.lists(term, max_size=3)), max_size=4))
+def test_chunks_matched_together_match_as_they_do_alone(
+    question: QuestionTerms, chunks: list[tuple[list[list[int]], list[int]]]
+) -> None:
+    together = match_sentences(question, [chunk_of(*chunk) for chunk in chunks])
+
+    assert len(together) == len(chunks)
+    for found, chunk in zip(together, chunks, strict=True):
+        alone = match(question, *chunk)
+        for column in ("lexical", "pairs", "body", "context"):
+            assert getattr(found, column).tolist() == pytest.approx(getattr(alone, column).tolist())
+        assert found.chunk == pytest.approx(alone.chunk)
 
 
 @given(questions(), sentences_of_terms, st.lists(term, max_size=3))
 def test_every_share_lies_between_nothing_and_all(
     question: QuestionTerms, sentences: list[list[int]], title: list[int]
 ) -> None:
-    match = match_sentences(question, *flat(sentences), title)
+    found = match(question, sentences, title)
 
-    for values in (match.lexical, match.pairs, match.body, np.array([match.chunk])):
+    for values in (found.lexical, found.pairs, found.body, found.context, np.array([found.chunk])):
         assert (values >= 0).all()
         assert (values <= 1 + 1e-9).all()
-    assert (match.body <= match.lexical + 1e-9).all()
-    assert (match.body <= match.chunk + 1e-9).all()
+    assert (found.body <= found.lexical + 1e-9).all()
+    assert (found.body <= found.chunk + 1e-9).all()
 
 
 def test_a_term_that_only_the_title_holds_counts_in_part() -> None:
-    match = match_sentences(question_of({1: 3.0, 2: 1.0}), *flat([[2], [1, 2]]), [1])
+    found = match(question_of({1: 3.0, 2: 1.0}), [[2], [1, 2]], [1])
 
-    assert match.lexical.tolist() == pytest.approx([(1 + 3 * TITLE_SHARE) / 4, 1.0])
-    assert match.body.tolist() == pytest.approx([0.25, 1.0])
-    assert match.chunk == pytest.approx(1.0)
+    assert found.lexical.tolist() == pytest.approx([(1 + 3 * TITLE_SHARE) / 4, 1.0])
+    assert found.body.tolist() == pytest.approx([0.25, 1.0])
+    assert found.chunk == pytest.approx(1.0)
+
+
+def test_the_two_sentences_before_lend_what_neither_the_sentence_nor_the_title_holds() -> None:
+    found = match(question_of({1: 4.0, 2: 3.0, 3: 1.0}), [[1, 3], [2], [9], [9], [2]], [3])
+
+    assert found.context.tolist() == pytest.approx([0, 0.5, 0.875, 0.375, 0])
 
 
 def test_neighbours_of_the_question_count_where_they_are_neighbours_again() -> None:
     question = question_of({1: 2.0, 2: 1.0, 3: 1.0}, (0, 1))
 
-    match = match_sentences(question, *flat([[1, 2], [3, 3, 3], [2, 9, 1], [3, 3, 3], [1, 9, 9, 2]]), [])
+    found = match(question, [[1, 2], [3, 3, 3], [2, 9, 1], [3, 3, 3], [1, 9, 9, 2]], [])
 
-    assert match.pairs.tolist() == pytest.approx([0.25, 0, 0.25, 0, 0])
+    assert found.pairs.tolist() == pytest.approx([0.25, 0, 0.25, 0, 0])
 
 
 def test_two_terms_that_share_a_number_do_no_harm() -> None:
@@ -131,17 +161,18 @@ def test_two_terms_that_share_a_number_do_no_harm() -> None:
     both = np.array([term_id("plumless"), term_id("buckeroo")], dtype=np.uint32)
     question = QuestionTerms(("plumless", "buckeroo"), both, np.ones(2), np.ones(2, dtype=np.bool_), ((0, 1),))
 
-    match = match_sentences(question, both[:1], [1], both[:1].tolist())
+    (found,) = match_sentences(question, [ChunkTerms(both[:1], [1], both[:1].tolist())])
 
-    assert 0 < match.lexical[0] <= 1
-    assert 0 < match.chunk <= 1
+    assert 0 < found.lexical[0] <= 1
+    assert 0 < found.chunk <= 1
 
 
 def test_sentences_without_terms_and_questions_without_terms_match_nothing() -> None:
     empty = question_of({})
 
-    assert match_sentences(empty, *flat([[1, 2], []]), [1]).lexical.tolist() == [0.0, 0.0]
-    assert match_sentences(question_of({1: 1.0}), *flat([[], []]), []).chunk == 0.0
+    assert match(empty, [[1, 2], []], [1]).lexical.tolist() == [0.0, 0.0]
+    assert match(question_of({1: 1.0}), [[], []], []).chunk == 0.0
+    assert match_sentences(empty, []) == []
 
 
 @given(questions(), st.data())
@@ -152,23 +183,24 @@ def test_more_terms_make_a_larger_share(question: QuestionTerms, data: st.DataOb
     assert share(question, np.zeros_like(found)) == 0
 
 
-@given(questions(), st.lists(term, max_size=4), st.integers(0, 1_000_000))
-def test_only_a_title_within_the_question_brings_the_opening_into_play(
-    question: QuestionTerms, title: list[int], start: int
-) -> None:
-    value = opening(question, title, start)
+@given(questions(), st.lists(term, max_size=4))
+def test_only_a_title_within_the_question_is_what_it_is_about(question: QuestionTerms, ids: list[int]) -> None:
+    about = title(question, ids)
 
-    if title and set(title) <= set(question.ids.tolist()):
-        assert 0 < value <= 1
-        assert value > opening(question, title, start + 100)
+    if ids and set(ids) <= set(question.ids.tolist()):
+        assert 0 < about <= 1 + 1e-9
     else:
-        assert value == 0
+        assert about == 0
 
 
-def test_the_opening_counts_one_and_a_thousand_characters_later_a_half() -> None:
-    question = question_of({1: 1.0, 2: 1.0})
+def test_a_title_counts_for_its_share_of_the_question() -> None:
+    assert title(question_of({1: 3.0, 2: 1.0}), [1]) == pytest.approx(0.75)
 
-    assert [opening(question, [1], start) for start in (0, 1000, 3000)] == [1.0, 0.5, 0.25]
+
+def test_the_opening_counts_by_the_square_of_that_share_and_a_thousand_characters_later_half_of_it() -> None:
+    assert [opening(1.0, start) for start in (0, 1000, 3000)] == [1.0, 0.5, 0.25]
+    assert opening(0.5, 0) == 0.25
+    assert opening(0.0, 0) == 0.0
 
 
 @given(st.floats(0, 1e300), st.floats(0, 1e300))

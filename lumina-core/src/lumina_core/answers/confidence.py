@@ -17,14 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lumina_core.answers.features import SENTENCE_FEATURES, Candidate
-from lumina_core.answers.question import AnswerType, answer_type
-from lumina_core.answers.spans import answer_spans
 from lumina_core.retrieval.hits import SearchResult
 from lumina_core.text.analysis import stem, terms, words
 
 __all__ = ["CONFIDENCE_FEATURES", "Model", "confidence", "confidence_features", "load_model"]
 
-CONFIDENCE_FEATURES = ("sentence", "share", "covered", "missing", "unknown", "untyped")
+CONFIDENCE_FEATURES = ("sentence", "words", "share", "missing", "unknown")
 """What the confidence is computed from; see `confidence_features`."""
 
 
@@ -61,30 +59,22 @@ def confidence_features(
     """Numbers that speak for or against an answer of the sentences `found[place]` for the places `said`, the first
     sentence first.
 
-    Every one is a share, a cosine or a flag, so that none drifts as the index grows. `sentence`: the first sentence's
-    cosine to the question. `share`: the part of the probability that the lead model spreads over all candidates which
-    falls on what is said. `covered`: the share of the question's term weight in the first sentence or the two before.
-    `missing`: the share of it on capitalised words and numbers that the first one's chunk lacks. `unknown`: that on
-    words which no chunk at all holds. `untyped`: 1 where a number, date, person or place is asked for and none is said.
+    Every one is a share, a cosine or a length, so that none drifts as the index grows. `sentence`: the first sentence's
+    cosine to the question. `words`: ln of one more than the number of the question's terms, since short
+    questions come nearer to whatever they are about. `share`: the part of the probability that the lead model spreads
+    over all candidates which falls on what is said. `missing`: the share of the question's term weight on capitalised
+    words and numbers that the first one's chunk lacks. `unknown`: that on words which no chunk at all holds.
     """
     best = found[said[0]]
     total = sum(result.signals.term_idf.values()) or 1.0
     mass = np.exp(scores - scores.max())
     return {
         "sentence": best.score.dense,
+        "words": math.log(1 + len(result.signals.term_idf)),
         "share": float(mass[list(said)].sum() / mass.sum()),
-        "covered": best.score.lexical + best.score.context,
         "missing": _missing(question, result, best) / total,
         "unknown": sum(result.signals.term_idf[word] for word in result.signals.unknown_terms) / total,
-        "untyped": _untyped(question, [found[place].text for place in said]),
     }
-
-
-def _untyped(question: str, said: Sequence[str]) -> float:
-    kind = answer_type(question)
-    if kind in (AnswerType.DEFINITION, AnswerType.OTHER):
-        return 0.0
-    return float(not any(answer_spans(kind, question, sentence) for sentence in said))
 
 
 def _missing(question: str, result: SearchResult, best: Candidate) -> float:

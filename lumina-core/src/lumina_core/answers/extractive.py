@@ -29,7 +29,7 @@ class ExtractiveAnswerer:
     have to be read before it.
     """
 
-    def __init__(self, model: Model | None = None, *, abstain_below: float = 0.30, partial_below: float = 0.50) -> None:
+    def __init__(self, model: Model | None = None, *, abstain_below: float = 0.20, partial_below: float = 0.50) -> None:
         self._model = model or load_model()
         self._abstain_below = abstain_below
         self._partial_below = partial_below

@@ -19,7 +19,6 @@ from lumina_core.text.analysis import terms
 __all__ = ["SENTENCE_FEATURES", "Candidate", "candidates", "sentence_features"]
 
 _LONG_ENOUGH = 35
-_TOO_LONG = 45
 
 SENTENCE_FEATURES = (
     "chunk",
@@ -36,13 +35,12 @@ SENTENCE_FEATURES = (
     "names",
     "relation",
     "defines",
-    "excess",
 )
 """Columns of `sentence_features`: the chunk's score; the sentence's cosine, share of term weight, and share of it in the
 two sentences before; ln of its words, up to 35; whether it holds the type asked for, one column a type, whether in a
 `strong` form, and whether as a number of the things counted; where no type is asked for, its new names (up to 4, over
-4); whether it states the relation a question for a person, place or date asks for; how far it defines what a question
-asks the definition of, see `defines`; and by how many thirties of words it is longer than 45 words."""
+4); whether it states the relation a question for a person, place or date asks for; and how far it defines what a
+question asks the definition of, see `defines`."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,6 @@ def sentence_features(question: str, found: Sequence[Candidate]) -> NDArray[np.f
                 min(new_names(question, text), 4) / 4 if untyped else 0.0,
                 float(bool(relation) and not relation.isdisjoint(terms(text))),
                 defines(question, text, opens=_opens(candidate)) if defined else 0.0,
-                max(0, length - _TOO_LONG) / 30,
             ]
         )
     return np.array(rows, dtype=np.float64).reshape(len(found), len(SENTENCE_FEATURES))
