@@ -98,7 +98,9 @@ def _recipe(one: Lead, typed: float) -> Floats:
     table = dict(zip(SENTENCE_FEATURES, one.choice.features.T, strict=True))
     chunk = np.array([candidate.hit.score for candidate in one.candidates])
     holds = table["number"] + table["date"] + table["person"] + table["place"]
-    return standardised(chunk) + 0.5 * standardised(table["dense"]) + 0.5 * standardised(table["lexical"]) + typed * holds
+    return (
+        standardised(chunk) + 0.5 * standardised(table["dense"]) + 0.5 * standardised(table["lexical"]) + typed * holds
+    )
 
 
 @dataclass(frozen=True, slots=True)

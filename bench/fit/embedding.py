@@ -1,4 +1,4 @@
-"""An embedder that computes a text once and keeps the vector on disk: the fit indexes the same texts again and again."""
+"""An embedder that computes a text once and keeps the vector on disk: the fit indexes the same texts often."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class RememberingEmbedder:
         todo = list(missing.items())
         for start in range(0, len(todo), _BATCH):
             part = todo[start : start + _BATCH]
-            self._known.update(zip([key for key, _ in part], self._inner.embed([text for _, text in part]), strict=True))
+            self._known.update(
+                zip([key for key, _ in part], self._inner.embed([text for _, text in part]), strict=True)
+            )
         return np.stack([self._known[key] for key in keys])
 
     def embed_query(self, text: str) -> Vectors:

@@ -94,7 +94,7 @@ def probability(features: Floats, weights: Floats) -> Floats:
 
 
 def folds(groups: Sequence[tuple[str, int]], count: int = 10) -> Iterator[tuple[list[int], list[int]]]:
-    """Places to fit on and places to judge, such that no group is in both: groups are dealt out in order, set by set."""
+    """Places to fit on and places to judge, with no group in both: groups are dealt out in order, set by set."""
     number: dict[tuple[str, int], int] = {}
     for name in sorted({name for name, _ in groups}):
         for place, group in enumerate(sorted({group for group in groups if group[0] == name})):

@@ -216,11 +216,11 @@ def test_an_average_page_gets_no_prior() -> None:
     assert pagerank_prior(0.0) == -3
 
 
-@given(finite, finite, finite, finite, st.floats(0, 1), st.floats(0, 100))
+@given(finite, finite, finite, finite, st.floats(0, 1), st.floats(0, 1), st.floats(0, 100))
 def test_a_contribution_is_its_signal_times_its_weight(
-    dense: float, lexical: float, sentence: float, joint: float, start: float, pagerank: float
+    dense: float, lexical: float, sentence: float, joint: float, about: float, start: float, pagerank: float
 ) -> None:
-    weights = Weights(dense=2, lexical=3, sentence=5, joint=7, opening=11, pagerank=13)
+    weights = Weights(dense=2, lexical=3, sentence=5, joint=7, title=17, opening=11, pagerank=13)
 
     parts = contributions(
         weights,
@@ -228,6 +228,7 @@ def test_a_contribution_is_its_signal_times_its_weight(
         lexical_nats=lexical,
         sentence=sentence,
         joint=joint,
+        title=about,
         opening=start,
         pagerank=pagerank,
     )
@@ -238,6 +239,7 @@ def test_a_contribution_is_its_signal_times_its_weight(
             "lexical": 3 * lexical,
             "sentence": 5 * sentence,
             "joint": 7 * joint,
+            "title": 17 * about,
             "opening": 11 * start,
             "pagerank": 13 * pagerank_prior(pagerank),
         }

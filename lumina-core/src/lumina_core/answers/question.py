@@ -31,14 +31,17 @@ _HOW_RECENT = re.compile(r"\W*(?:recently|long ago|early|late)\b", re.IGNORECASE
 _SHORT_DEFINITION = re.compile(
     r"^\W*(?:what|who)(?: is| are| was| were|['’]s) (?:an? |the )?[\w' -]{2,40}\??\W*$|^\W*define\b", re.IGNORECASE
 )
-_MONEY = re.compile(r"\b(?:cost|price|salary|budget|revenue|fee|how much (?:money|\w+ (?:\w+ )?pa(?:y|id)))\b", re.IGNORECASE)
+_MONEY = re.compile(
+    r"\b(?:cost|price|salary|budget|revenue|fee|how much (?:money|\w+ (?:\w+ )?pa(?:y|id)))\b", re.IGNORECASE
+)
 _PERCENTAGE = re.compile(r"\bper\s?cent(?:age)?\b", re.IGNORECASE)
 _NOUNS = {
     AnswerType.NUMBER: "percent percentage number amount fraction proportion age population share size price cost "
     "temperature speed height depth length area distance weight width elevation average salary budget score ratio rate",
     AnswerType.DATE: "year date day month decade century time era birthday",
-    AnswerType.PERSON: "actor actress artist author writer singer musician composer director producer player king queen "
-    "president emperor scientist philosopher journalist physicist chemist mathematician politician explorer inventor "
+    AnswerType.PERSON: "actor actress artist author writer singer musician composer director producer player king "
+    "queen president emperor scientist philosopher journalist physicist chemist mathematician politician explorer "
+    "inventor "
     "founder leader general poet painter architect person man woman wife husband mother father son daughter brother "
     "sister character coach captain governor minister senator engineer doctor professor historian critic celebrity "
     "pope saint god goddess astronaut teacher student friend owner rapper band group creator designer",
@@ -63,7 +66,10 @@ def answer_type(question: str) -> AnswerType:
     """What the first question word and the words after it ask for; `OTHER` where they do not say."""
     found = _QUESTION_WORD.search(question)
     if found is None:
-        return AnswerType.DEFINITION if _SHORT_DEFINITION.match(question) else _kind_of(words(question))
+        if _SHORT_DEFINITION.match(question):
+            return AnswerType.DEFINITION
+        said = words(question)
+        return AnswerType.OTHER if not said or said[0] in _STOPS else _kind_of(said)  # "is it …" is yes or no
     asked, rest = found.group().lower(), question[found.end() :]
     if asked in ("who", "whom", "whose"):
         return AnswerType.PERSON

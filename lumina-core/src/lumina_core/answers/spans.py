@@ -1,10 +1,12 @@
-"""Where in a sentence stands what a question asks for: numbers, dates and names that the question does not say itself."""
+"""Where in a sentence stands what a question asks for: numbers, dates and names that it does not say itself."""
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lumina_core.answers.question import AnswerType, asks_money, asks_percentage
 from lumina_core.text.analysis import STOPWORDS, terms
@@ -17,7 +19,8 @@ _MONTH = (
 )
 _DATE = re.compile(
     rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?)?{_MONTH}\b\.?(?:\s+\d{{1,2}}(?:st|nd|rd|th)?\b)?(?:,?\s+\d{{4}}\b)?"
-    r"|\b(?:1\d{3}|20\d{2})(?:s\b|\b)|\b\d0s\b|\b\d{1,4}(?:st|nd|rd|th)?[ -](?:century|BCE?|AD|CE)\b|\b(?:century|BCE?|AD|CE)\b"
+    r"|\b(?:1\d{3}|20\d{2})(?:s\b|\b)|\b\d0s\b|\b\d{1,4}(?:st|nd|rd|th)?[ -](?:century|BCE?|AD|CE)\b"
+    r"|\b(?:century|BCE?|AD|CE)\b"
     r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b"
 )
 _FULL_DATE = re.compile(rf"\d.*{_MONTH}|{_MONTH}.*\d")
@@ -31,6 +34,9 @@ _NUMBER = re.compile(
 _YEAR = re.compile(r"(?:1[0-9]|20)\d\d$")
 _WORD = re.compile(r"[^\W_][\w'’.-]*[\w]|[^\W_]")
 _JOINS = frozenset("of the de von van der den la le du di da al el bin ibn y and".split())
+_CALENDAR = frozenset(
+    name.lower() for names in (calendar.month_name, calendar.month_abbr, calendar.day_name) for name in names
+)
 _COUNTED_WITHIN = 4
 _LOCATES = frozenset("in at near from to of around outside inside across on".split())
 
@@ -123,20 +129,22 @@ _FINDERS: dict[AnswerType, Callable[[str, str], Iterator[Span]]] = {
 }
 
 
-def _asked(question: str) -> set[str]:
-    return {_bare(word) for word in _WORD.findall(question)}
+@lru_cache(maxsize=64)
+def _asked(question: str) -> frozenset[str]:
+    """The words of a question, which is the same for many sentences."""
+    return frozenset(_bare(word) for word in _WORD.findall(question))
 
 
 def _bare(word: str) -> str:
     return word.lower().removesuffix("'s").removesuffix("’s").removesuffix(".")
 
 
-def _capitalised(sentence: str, asked: set[str]) -> Iterator[tuple[int, int]]:
+def _capitalised(sentence: str, asked: frozenset[str]) -> Iterator[tuple[int, int]]:
     for found in _WORD.finditer(sentence):
         word = found.group()
         if not word[0].isupper() or _bare(word) in asked:
             continue
-        if word.lower() in STOPWORDS or _DATE.fullmatch(word):
+        if (lower := word.lower()) in STOPWORDS or lower in _CALENDAR:
             continue
         yield found.start(), found.end()
 
