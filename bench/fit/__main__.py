@@ -5,7 +5,8 @@
 Reads the two question sets of `docs/retrieval.md`: a slice of SQuAD 2.0's training set, and `bench/questions/` over the
 development dump; both files lie beside the checkout unless named, and nothing is fitted where one of them is absent.
 With `--out`, the weights of answers and confidence are written there; they are read from `calibration.json` in
-`lumina-core/src/lumina_core/answers/`. The ranking's are printed; their home is `lumina_core.retrieval.scoring.Weights`. As the
+`lumina-core/src/lumina_core/answers/`. The ranking's are printed; their home is
+`lumina_core.retrieval.scoring.Weights`. As the
 other weights are fitted on what that ranking finds, change it first and run this again. Cross-validated throughout by
 article, in ten folds. Vectors are kept in the benchmarks' cache.
 """

@@ -37,9 +37,9 @@ SENTENCE_FEATURES = (
     "defines",
 )
 """Columns of `sentence_features`: the chunk's score; the sentence's cosine, share of term weight, and share of it in
-the two sentences before; ln of its words, up to 35; whether it holds the type asked for, one column a type, whether in a
-`strong` form, and whether as a number of the things counted; where no type is asked for, its new names (up to 4, over
-4); whether it states the relation a question for a person, place or date asks for; and how far it defines what a
+the two sentences before; ln of its words, up to 35; whether it holds the type asked for, one column a type, whether in
+a `strong` form, and whether as a number of the things counted; where no type is asked for, its new names (up to 4,
+over 4); whether it states the relation a question for a person, place or date asks for; and how far it defines what a
 question asks the definition of, see `defines`."""
 
 
