@@ -58,7 +58,7 @@ def make_hit(
         pagerank=1.0,
         score=score,
         contributions={"dense": score},
-        sentences=tuple(SentenceScore(begin, end, dense, lexical, 0.0) for begin, end, dense in sentences),
+        sentences=tuple(SentenceScore(begin, end, dense, lexical, 0.0, 0.0) for begin, end, dense in sentences),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from importlib.resources import files
 
@@ -32,7 +33,7 @@ def test_the_shipped_numbers_are_of_exactly_the_features_that_are_computed(make_
     assert set(stored) == {"about", "lead", "confidence", "bias"}
     assert set(stored["lead"]) == set(SENTENCE_FEATURES)
     assert set(stored["confidence"]) == set(CONFIDENCE_FEATURES)
-    assert set(confidence_features("?", result, found, np.zeros(1), 0)) == set(CONFIDENCE_FEATURES)
+    assert set(confidence_features("?", result, found, np.zeros(1), [0])) == set(CONFIDENCE_FEATURES)
     assert load_model() == Model(stored["lead"], stored["confidence"], stored["bias"])
 
 
@@ -41,11 +42,12 @@ def test_what_should_speak_for_an_answer_does_and_what_should_not_does_not() -> 
 
     assert {name: weight > 0 for name, weight in weights.items()} == {
         "sentence": True,
+        "words": True,
         "share": True,
         "missing": False,
         "unknown": False,
     }
-    assert {name for name, weight in load_model().lead.items() if weight <= 0} == {"excess"}
+    assert all(weight > 0 for weight in load_model().lead.values())
 
 
 @given(values, st.sampled_from(CONFIDENCE_FEATURES), st.floats(0.001, 1))
@@ -81,7 +83,7 @@ def test_the_lead_model_weighs_columns_by_name() -> None:
 def numbers(make_hit: MakeHit, question: str, text: str, idf: dict[str, float], *unknown: str) -> dict[str, float]:
     hit = make_hit(text, [(0, len(text), 0.4)], title="Lighthouse", section="Lamps")
     result = SearchResult(question, (hit,), QuerySignals(term_idf=idf, unknown_terms=unknown), {})
-    return confidence_features(question, result, candidates(result.hits, chunks=5), np.zeros(1), 0)
+    return confidence_features(question, result, candidates(result.hits, chunks=5), np.zeros(1), [0])
 
 
 def test_names_and_numbers_that_the_chunk_lacks_are_missing(make_hit: MakeHit) -> None:
@@ -98,11 +100,23 @@ def test_words_that_no_chunk_holds_are_unknown(make_hit: MakeHit) -> None:
 
     found = numbers(make_hit, "does a wombat need a lens", "A lens.", idf, "wombat")
 
-    assert found == {"sentence": 0.4, "share": 1.0, "missing": 0.0, "unknown": 0.75}
+    assert found == {
+        "sentence": 0.4,
+        "words": pytest.approx(math.log(3)),
+        "share": 1.0,
+        "missing": 0.0,
+        "unknown": 0.75,
+    }
 
 
 def test_a_question_without_terms_misses_nothing(make_hit: MakeHit) -> None:
-    assert numbers(make_hit, "?", "A lens.", {}) == {"sentence": 0.4, "share": 1.0, "missing": 0.0, "unknown": 0.0}
+    assert numbers(make_hit, "?", "A lens.", {}) == {
+        "sentence": 0.4,
+        "words": 0.0,
+        "share": 1.0,
+        "missing": 0.0,
+        "unknown": 0.0,
+    }
 
 
 @given(st.lists(st.floats(-800, 800), min_size=1, max_size=6))
@@ -112,14 +126,16 @@ def test_the_shares_of_all_candidates_are_one_together(scores: list[float]) -> N
     found = candidates([_hit_of(text)], chunks=1)
     result = SearchResult("", (_hit_of(text),), QuerySignals(), {})
 
-    shares = [confidence_features("?", result, found, np.array(scores), place)["share"] for place in range(len(scores))]
+    shares = [
+        confidence_features("?", result, found, np.array(scores), [place])["share"] for place in range(len(scores))
+    ]
 
     assert sum(shares) == pytest.approx(1)
     assert all(0 <= share <= 1 for share in shares)
 
 
 def _hit_of(text: str) -> Hit:
-    spans = tuple(SentenceScore(place, place + 1, 0.0, 0.0, 0.0) for place in range(len(text)))
+    spans = tuple(SentenceScore(place, place + 1, 0.0, 0.0, 0.0, 0.0) for place in range(len(text)))
     return Hit(
         *(ChunkId("art_a#0"), ArticleId("art_a"), "", "", "", "", "1", None, 0, len(text), text, 0.0, 1.0, 1.0, {}),
         sentences=spans,

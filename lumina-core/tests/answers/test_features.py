@@ -84,6 +84,7 @@ def test_any_question_and_sentence_give_finite_numbers(make_hit: MakeHit) -> Non
 
         assert table.shape == (1, len(SENTENCE_FEATURES))
         assert np.isfinite(table).all()
-        assert ((table[:, 4:] >= 0) & (table[:, 4:] <= 1)).all()
+        flags = table[:, SENTENCE_FEATURES.index("number") : SENTENCE_FEATURES.index("defines")]
+        assert ((flags >= 0) & (flags <= 1)).all()
 
     holds()

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumina_core.answers.question import AnswerType, answer_type, holds_type, new_names
+from lumina_core.answers.question import AnswerType, answer_type, counted
+from lumina_core.answers.spans import answer_spans, counts, new_names
 
 NUMBER, DATE, PERSON, PLACE, DEFINITION, OTHER = AnswerType
 
@@ -52,6 +53,10 @@ NUMBER, DATE, PERSON, PLACE, DEFINITION, OTHER = AnswerType
         ("How does a lens work?", OTHER),
         ("What did Karl von Frisch explain?", OTHER),
         ("Does a colony have a queen?", OTHER),
+        ("What did they call the town when they founded it?", OTHER),
+        ("Which famous composer lived in Venice?", PERSON),
+        ("What was the date that it was first seen?", DATE),
+        ("capital of Alabama", PLACE),
         ("tell me of violins", OTHER),
         ("", OTHER),
     ],
@@ -94,7 +99,7 @@ def test_every_text_asks_for_something(question: str) -> None:
 def test_a_sentence_holds_the_kind_unless_the_question_says_it_itself(
     kind: AnswerType, question: str, sentence: str, holds: bool
 ) -> None:
-    assert holds_type(kind, question, sentence) is holds
+    assert bool(answer_spans(kind, question, sentence)) is holds
 
 
 @pytest.mark.parametrize(
@@ -117,3 +122,36 @@ def test_new_names_are_distinct_capitalised_words_after_the_first(question: str,
 def test_a_sentence_brings_nothing_new_to_itself(sentence: str) -> None:
     assert new_names(sentence, sentence) == 0
     assert new_names("", sentence) <= len(sentence.split())
+
+
+@pytest.mark.parametrize(
+    ("question", "things"),
+    [("How many copies were sold?", {"copi"}), ("how many days did it take", {"day"}), ("Who counted?", set())],
+)
+def test_how_many_says_what_is_counted(question: str, things: set[str]) -> None:
+    assert counted(question) == things
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "sentence", "strong"),
+    [
+        (NUMBER, "How many sold?", "In 1995 they sold 310,000.", {"310,000"}),
+        (NUMBER, "What did it cost?", "It cost US$99 for 12 months.", {"US$99"}),
+        (NUMBER, "What percentage was it?", "It was 70 per cent of 12.", {"70 per cent"}),
+        (DATE, "When did it open?", "It opened on 12 November 1995, as in 1994.", {"12 November 1995"}),
+        (PERSON, "Who made it?", "Ada Lovelace and Bill made it.", {"Ada Lovelace and Bill"}),
+        (PLACE, "Where is it?", "It lies near Mainz, says Koenig.", {"Mainz"}),
+    ],
+)
+def test_the_form_most_asked_for_is_strong(kind: AnswerType, question: str, sentence: str, strong: set[str]) -> None:
+    spans = answer_spans(kind, question, sentence)
+
+    assert {sentence[span.start : span.end] for span in spans if span.strong} == strong
+
+
+def test_a_number_counts_what_is_named_within_four_words() -> None:
+    sentence = "He saw 12 very old stone bridges and 7 boats."
+    twelve, seven = answer_spans(NUMBER, "How many bridges?", sentence)
+
+    assert counts(sentence, twelve, counted("How many bridges?"))
+    assert not counts(sentence, seven, counted("How many bridges?"))

@@ -13,6 +13,7 @@ from lumina_core.retrieval.scoring import (
     Passages,
     TermMatch,
     Weights,
+    about,
     contributions,
     match_terms,
     opening,
@@ -68,16 +69,18 @@ def passages_of(*chunks: tuple[list[list[int]], list[int]]) -> Passages:
 
 def naive_match(
     question: QuestionTerms, sentences: list[list[int]], title: list[int]
-) -> tuple[list[float], list[float], list[float], float]:
+) -> tuple[list[float], list[float], list[float], list[float], float]:
     """What `match_terms` says it does, one sentence and one term at a time."""
     total = max(sum(question.idf), 1e-6)
     weights = {int(key): float(idf) for key, idf in zip(question.ids, question.idf, strict=True)}
     text = [(place, key) for place, sentence in enumerate(sentences) for key in sentence]
-    lexical, pairs, body = [], [], []
+    lexical, pairs, body, context = [], [], [], []
     for place, sentence in enumerate(sentences):
         here = sum(idf for key, idf in weights.items() if key in sentence)
         titled = sum(idf for key, idf in weights.items() if key in title and key not in sentence)
         body.append(here / total)
+        before = {key for earlier in sentences[max(place - 2, 0) : place] for key in earlier}
+        context.append(sum(weights[key] for key in before & weights.keys() - {*sentence, *title}) / total)
         lexical.append((here + TITLE_SHARE * titled) / total)
         beside = 0.0
         for first, second in question.pairs:
@@ -89,7 +92,7 @@ def naive_match(
                 beside += min(weights[a], weights[b])
         pairs.append(min(beside / total, 1.0))
     everywhere = {key for _, key in text} | set(title)
-    return lexical, pairs, body, sum(idf for key, idf in weights.items() if key in everywhere) / total
+    return lexical, pairs, body, context, sum(idf for key, idf in weights.items() if key in everywhere) / total
 
 
 @given(questions(), sentences_of_terms, st.lists(term, max_size=3))
@@ -100,10 +103,11 @@ def test_matching_agrees_with_counting_one_by_one(
 ) -> None:
     match = match_one(question, sentences, title)
 
-    lexical, pairs, body, chunk = naive_match(question, sentences, title)
+    lexical, pairs, body, context, chunk = naive_match(question, sentences, title)
     assert match.lexical.tolist() == pytest.approx(lexical)
     assert match.pairs.tolist() == pytest.approx(pairs)
     assert match.body.tolist() == pytest.approx(body)
+    assert match.context.tolist() == pytest.approx(context)
     assert match.chunk.tolist() == pytest.approx([chunk])
 
 
@@ -113,7 +117,7 @@ def test_every_share_lies_between_nothing_and_all(
 ) -> None:
     match = match_one(question, sentences, title)
 
-    for values in (match.lexical, match.pairs, match.body, match.chunk):
+    for values in (match.lexical, match.pairs, match.body, match.context, match.chunk):
         assert (values >= 0).all()
         assert (values <= 1 + 1e-9).all()
     assert (match.body <= match.lexical + 1e-9).all()
@@ -127,7 +131,7 @@ def test_chunks_matched_together_match_as_they_do_alone(
     together = match_terms(question, passages_of(*chunks))
 
     alone = [match_one(question, *chunk) for chunk in chunks]
-    for name in ("lexical", "pairs", "body", "chunk"):
+    for name in ("lexical", "context", "pairs", "body", "chunk"):
         parts = [getattr(match, name) for match in alone]
         np.testing.assert_allclose(getattr(together, name), np.concatenate([np.empty(0), *parts]))
 
@@ -138,6 +142,12 @@ def test_a_term_that_only_the_title_holds_counts_in_part() -> None:
     assert match.lexical.tolist() == pytest.approx([(1 + 3 * TITLE_SHARE) / 4, 1.0])
     assert match.body.tolist() == pytest.approx([0.25, 1.0])
     assert match.chunk.tolist() == pytest.approx([1.0])
+
+
+def test_the_two_sentences_before_lend_what_neither_the_sentence_nor_the_title_holds() -> None:
+    match = match_one(question_of({1: 4.0, 2: 3.0, 3: 1.0}), [[1, 3], [2], [9], [9], [2]], [3])
+
+    assert match.context.tolist() == pytest.approx([0, 0.5, 0.875, 0.375, 0])
 
 
 def test_neighbours_of_the_question_count_where_they_are_neighbours_again() -> None:
@@ -174,24 +184,26 @@ def test_more_terms_make_a_larger_share(question: QuestionTerms, data: st.DataOb
     assert share(question, np.zeros_like(found)) == 0
 
 
-@given(questions(), st.lists(term, max_size=4), st.integers(0, 1_000_000))
-def test_only_a_title_within_the_question_brings_the_opening_into_play(
-    question: QuestionTerms, title: list[int], start: int
-) -> None:
-    value, later = opening(question, [frozenset(title)] * 2, np.array([start, start + 100.0]))
+@given(questions(), st.lists(term, max_size=4))
+def test_only_a_title_within_the_question_is_what_it_is_about(question: QuestionTerms, title: list[int]) -> None:
+    (share_of_title,) = about(question, [frozenset(title)])
 
     if title and set(title) <= set(question.ids.tolist()):
-        assert 0 < later < value <= 1
+        assert 0 < share_of_title <= 1 + 1e-9
     else:
-        assert value == later == 0
+        assert share_of_title == 0
 
 
-def test_the_opening_counts_one_and_a_thousand_characters_later_a_half() -> None:
-    question = question_of({1: 1.0, 2: 1.0})
+def test_a_title_counts_for_its_share_of_the_question() -> None:
+    question = question_of({1: 3.0, 2: 1.0})
 
-    starts = np.array([0.0, 1000.0, 3000.0])
+    assert about(question, [frozenset([1]), frozenset([2]), frozenset([1, 9])]).tolist() == [0.75, 0.25, 0]
 
-    assert opening(question, [frozenset([1])] * 3, starts).tolist() == [1.0, 0.5, 0.25]
+
+def test_the_opening_counts_by_the_square_of_that_share_and_a_thousand_characters_later_half_of_it() -> None:
+    shares, starts = np.array([1.0, 1.0, 1.0, 0.5, 0.0]), np.array([0.0, 1000.0, 3000.0, 0.0, 0.0])
+
+    assert opening(shares, starts).tolist() == [1.0, 0.5, 0.25, 0.25, 0.0]
 
 
 @given(st.floats(0, 1e300), st.floats(0, 1e300))
@@ -207,10 +219,13 @@ def test_an_average_page_gets_no_prior() -> None:
     assert pagerank_prior(np.array([1.0, math.e, 0.0])).tolist() == pytest.approx([0, 1, -3])
 
 
-@given(st.lists(st.tuples(finite, finite, finite, finite, st.floats(0, 1), st.floats(0, 100)), min_size=1, max_size=4))
+signals = st.tuples(finite, finite, finite, finite, st.floats(0, 1), st.floats(0, 1), st.floats(0, 100))
+
+
+@given(st.lists(signals, min_size=1, max_size=4))
 def test_a_contribution_is_its_signal_times_its_weight(rows: list[tuple[float, ...]]) -> None:
-    weights = Weights(dense=2, lexical=3, sentence=5, joint=7, opening=11, pagerank=13)
-    dense, lexical, sentence, joint, start, pagerank = np.array(rows).T
+    weights = Weights(dense=2, lexical=3, sentence=5, joint=7, title=17, opening=11, pagerank=13)
+    dense, lexical, sentence, joint, named, start, pagerank = np.array(rows).T
 
     parts = contributions(
         weights,
@@ -218,6 +233,7 @@ def test_a_contribution_is_its_signal_times_its_weight(rows: list[tuple[float, .
         lexical_nats=lexical,
         sentence=sentence,
         joint=joint,
+        title=named,
         opening=start,
         pagerank=pagerank,
     )
@@ -227,6 +243,7 @@ def test_a_contribution_is_its_signal_times_its_weight(rows: list[tuple[float, .
         "lexical": 3 * lexical,
         "sentence": 5 * sentence,
         "joint": 7 * joint,
+        "title": 17 * named,
         "opening": 11 * start,
         "pagerank": 13 * pagerank_prior(pagerank),
     }

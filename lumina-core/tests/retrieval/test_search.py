@@ -23,7 +23,7 @@ QUESTIONS = [
     ("Where did Gutenberg print?", "Printing press", ""),
     ("when was the comet last near the sun", "Halley's Comet", ""),
 ]
-SIGNALS = {"dense", "lexical", "sentence", "joint", "opening", "pagerank"}
+SIGNALS = {"dense", "lexical", "sentence", "joint", "title", "opening", "pagerank"}
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ async def test_the_signals_tell_what_the_index_knows_of_the_question(searcher: S
 
 
 async def test_the_weights_decide(store: Any, embedder: OnnxEmbedder) -> None:
-    nothing = {"dense": 0.0, "lexical": 0.0, "sentence": 0.0, "joint": 0.0, "opening": 0.0}
+    nothing = {"dense": 0.0, "lexical": 0.0, "sentence": 0.0, "joint": 0.0, "title": 0.0, "opening": 0.0}
     searcher = Searcher(store, embedder, weights=Weights(**nothing, pagerank=1.0))
 
     result = await searcher.search("Which machine defeated Kasparov?", limit=32)

@@ -1,7 +1,7 @@
 """How likely an answer is right: a small logistic model, fitted on data, shipped as numbers.
 
-`calibration.json` beside this file holds the weights, what they were fitted on and how well they did there; `python -m
-lumina_core.evaluation.fit FILE` writes it anew.
+`calibration.json` beside this file holds the weights and what they were fitted on. `python -m bench.fit` in the
+project's tree fits them anew, and prints how well they did.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lumina_core.text.analysis import stem, terms, words
 
 __all__ = ["CONFIDENCE_FEATURES", "Model", "confidence", "confidence_features", "load_model"]
 
-CONFIDENCE_FEATURES = ("sentence", "share", "missing", "unknown")
+CONFIDENCE_FEATURES = ("sentence", "words", "share", "missing", "unknown")
 """What the confidence is computed from; see `confidence_features`."""
 
 
@@ -54,21 +54,24 @@ def confidence(model: Model, features: Mapping[str, float]) -> float:
 
 
 def confidence_features(
-    question: str, result: SearchResult, found: Sequence[Candidate], scores: NDArray[np.float64], lead: int
+    question: str, result: SearchResult, found: Sequence[Candidate], scores: NDArray[np.float64], said: Sequence[int]
 ) -> dict[str, float]:
-    """Numbers that speak for or against the sentence `found[lead]` as the answer.
+    """Numbers that speak for or against an answer of the sentences `found[place]` for the places `said`, the first
+    sentence first.
 
-    Every one is a share or a cosine, so that none drifts as the index grows. `sentence`: its cosine to the question.
-    `share`: its part of the probability that
-    the lead model spreads over all candidates. `missing`: the share of the question's term weight on capitalised words
-    and numbers that its chunk lacks. `unknown`: that on words which no chunk at all holds.
+    Every one is a share, a cosine or a length, so that none drifts as the index grows. `sentence`: the first sentence's
+    cosine to the question. `words`: ln of one more than the number of the question's terms, since short
+    questions come nearer to whatever they are about. `share`: the part of the probability that the lead model spreads
+    over all candidates which falls on what is said. `missing`: the share of the question's term weight on capitalised
+    words and numbers that the first one's chunk lacks. `unknown`: that on words which no chunk at all holds.
     """
-    best = found[lead]
+    best = found[said[0]]
     total = sum(result.signals.term_idf.values()) or 1.0
     mass = np.exp(scores - scores.max())
     return {
         "sentence": best.score.dense,
-        "share": float(mass[lead] / mass.sum()),
+        "words": math.log(1 + len(result.signals.term_idf)),
+        "share": float(mass[list(said)].sum() / mass.sum()),
         "missing": _missing(question, result, best) / total,
         "unknown": sum(result.signals.term_idf[word] for word in result.signals.unknown_terms) / total,
     }

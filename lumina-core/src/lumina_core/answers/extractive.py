@@ -29,7 +29,7 @@ class ExtractiveAnswerer:
     have to be read before it.
     """
 
-    def __init__(self, model: Model | None = None, *, abstain_below: float = 0.30, partial_below: float = 0.50) -> None:
+    def __init__(self, model: Model | None = None, *, abstain_below: float = 0.20, partial_below: float = 0.50) -> None:
         self._model = model or load_model()
         self._abstain_below = abstain_below
         self._partial_below = partial_below
@@ -42,14 +42,15 @@ class ExtractiveAnswerer:
         features = sentence_features(question, found)
         scores = self._model.rank(features)
         lead = int(np.argmax(scores))
-        numbers = confidence_features(question, result, found, scores, lead)
+        places = _choose(found, scores, lead)
+        numbers = confidence_features(question, result, found, scores, places)
         sure = confidence(self._model, numbers)
-        said = _choose(found, scores, lead)
         outcome = Outcome.ANSWERED
         if sure < self._abstain_below:
             return Answer(ABSTENTION, Outcome.ABSTAINED, sure, (), (), numbers)
         if sure < self._partial_below:
             outcome = Outcome.PARTIAL
+        said = [found[place] for place in places]
         sentences = tuple(_spoken(candidate) for candidate in said)
         citations = tuple(cite(candidate, marker) for marker, candidate in enumerate(said, start=1))
         text = " ".join(f"{sentence} [{marker}]" for marker, sentence in enumerate(sentences, start=1))
@@ -75,7 +76,8 @@ def cite(candidate: Candidate, marker: int) -> Citation:
     )
 
 
-def _choose(found: Sequence[Candidate], scores: NDArray[np.float64], lead: int) -> list[Candidate]:
+def _choose(found: Sequence[Candidate], scores: NDArray[np.float64], lead: int) -> list[int]:
+    """Places in `found`, in the order they are said."""
     first = found[lead]
     chosen = [lead]
     for place in sorted(range(len(found)), key=lambda place: (-scores[place], place)):
@@ -87,7 +89,7 @@ def _choose(found: Sequence[Candidate], scores: NDArray[np.float64], lead: int) 
         if place != lead and not before and not said:
             chosen.append(place)
     rest = sorted(chosen[1:], key=lambda place: (found[place].hit.chunk_id != first.hit.chunk_id, place))
-    return [first, *(found[place] for place in rest)]
+    return [lead, *rest]
 
 
 def _spoken(candidate: Candidate) -> str:

@@ -15,14 +15,15 @@ class SentenceScore:
     """One sentence of a hit: its span in `Hit.text` and how well it fits the question.
 
     `dense` is its cosine to the question, `lexical` the share of the question's term weight found in it, in [0, 1],
-    where a term that only the title holds counts in part, and `pairs` the share of it on words that stand beside each
-    other both here and in the question.
+    where a term that only the title holds counts in part; `context` the share that neither holds but one of the two
+    sentences before it does; `pairs` the share on words that stand beside each other both here and in the question.
     """
 
     start: int
     end: int
     dense: float
     lexical: float
+    context: float
     pairs: float
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Passages",
     "TermMatch",
     "Weights",
+    "about",
     "contributions",
     "match_terms",
     "opening",
@@ -35,13 +36,15 @@ Floats = NDArray[np.float64]
 class Weights:
     """What each signal adds to a chunk's score, which is in log-odds. The fit is in `docs/retrieval.md`."""
 
-    dense: float = 7.2
-    lexical: float = 0.39
-    sentence: float = 10.9
-    joint: float = 4.3
-    opening: float = 3.2
+    dense: float = 7.0
+    lexical: float = 0.34
+    sentence: float = 10.5
+    joint: float = 4.6
+    title: float = 5.0
+    opening: float = 2.0
     pagerank: float = 0.05
     sentence_lexical: float = 0.5  # beside the sentence's cosine, inside `joint`
+    sentence_context: float = 0.3
     sentence_pairs: float = 0.5
 
 
@@ -49,6 +52,7 @@ TITLE_SHARE = 0.7
 """What a term counts in a sentence that does not hold it, when the title does: most sentences do not repeat it."""
 
 _PAIR_REACH = 2
+_CONTEXT_REACH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,13 @@ class Passages:
 class TermMatch:
     """How much of the question's term weight was found, as shares in [0, 1].
 
-    Of each sentence, `(n_sentences,)`: `body` in itself; `lexical` with what its title adds; `pairs` on words that
-    stand beside each other in both. Of each chunk, `(n_chunks,)`: `chunk` in all of it or its title.
+    Of each sentence, `(n_sentences,)`: `body` in itself; `lexical` that with what its title holds, in part; `context`
+    what neither holds but one of the two sentences before it does; `pairs` on words that stand beside each other in
+    both. Of each chunk, `(n_chunks,)`: `chunk` in all of it or its title.
     """
 
     lexical: Floats
+    context: Floats
     pairs: Floats
     body: Floats
     chunk: Floats
@@ -105,10 +111,14 @@ def match_terms(question: QuestionTerms, passages: Passages) -> TermMatch:
     for first, second in question.pairs:
         held = sentence_of[_beside(places[first], places[second], chunk_of[sentence_of])]
         pairs[np.unique(held)] += min(idf[first], idf[second])
+    titled = in_title[:, chunk_of] & ~in_sentence
+    before = np.zeros_like(in_sentence)
+    for reach in range(1, _CONTEXT_REACH + 1):
+        before[:, reach:] |= in_sentence[:, :-reach] & (chunk_of[reach:] == chunk_of[:-reach])
     body = idf @ in_sentence
-    missing = idf @ (in_title[:, chunk_of] & ~in_sentence)
     return TermMatch(
-        lexical=(body + TITLE_SHARE * missing) / total,
+        lexical=(body + TITLE_SHARE * (idf @ titled)) / total,
+        context=idf @ (before & ~in_sentence & ~titled) / total,
         pairs=np.minimum(pairs / total, 1.0),  # words that a question repeats have more neighbours than weight
         body=body / total,
         chunk=idf @ (in_chunk | in_title) / total,
@@ -140,13 +150,23 @@ def pagerank_prior(pagerank: Floats) -> Floats:
     return np.clip(np.log(np.maximum(pagerank, 1e-6)), -3.0, 3.0)
 
 
-def opening(question: QuestionTerms, titles: Sequence[frozenset[int]], starts: Floats) -> Floats:
-    """How near each chunk stands to the opening of the article the question is about, `(n,)`, in [0, 1]: 0 where the
-    title holds a term that the question does not, else falling from 1 with the chunk's offset, to a half after 1,000
-    characters."""
-    asked = set(question.ids.tolist())
-    about = np.array([bool(title) and asked.issuperset(title) for title in titles], np.float64)
-    return about / (1.0 + starts / 1000.0)
+def about(question: QuestionTerms, names: Sequence[frozenset[int]]) -> Floats:
+    """How far the question is about the thing each chunk's article is named for, `(n,)`: the share of its term weight
+    on the terms of the title, where it holds all of them, else 0.
+
+    Args:
+        names: Term ids of the titles alone.
+    """
+    weights = dict(zip(question.ids.tolist(), question.idf.tolist(), strict=True))
+    asked = weights.keys()
+    shares = {name: sum(weights[key] for key in name) if name and name <= asked else 0.0 for name in set(names)}
+    return np.array([shares[name] for name in names], np.float64) / question.total_idf
+
+
+def opening(about: Floats, starts: Floats) -> Floats:
+    """How near each chunk stands to the opening of the article the question is `about`, `(n,)`: the square of that
+    share, so that it counts where little else is asked, falling to a half after 1,000 characters."""
+    return about * about / (1.0 + starts / 1000.0)
 
 
 def contributions(
@@ -156,6 +176,7 @@ def contributions(
     lexical_nats: Floats,
     sentence: Floats,
     joint: Floats,
+    title: Floats,
     opening: Floats,
     pagerank: Floats,
 ) -> Mapping[str, Floats]:
@@ -165,6 +186,7 @@ def contributions(
         "lexical": weights.lexical * lexical_nats,
         "sentence": weights.sentence * sentence,
         "joint": weights.joint * joint,
+        "title": weights.title * title,
         "opening": weights.opening * opening,
         "pagerank": weights.pagerank * pagerank_prior(pagerank),
     }

@@ -21,7 +21,16 @@ from lumina_core.drivers.embedder import Embedder
 from lumina_core.drivers.vector_store import Comparison, Filter, Query, VectorStore
 from lumina_core.retrieval.encoding import unpack_terms
 from lumina_core.retrieval.hits import Hit, QuerySignals, SearchResult, SentenceScore
-from lumina_core.retrieval.scoring import Floats, Passages, TermMatch, Weights, contributions, match_terms, opening
+from lumina_core.retrieval.scoring import (
+    Floats,
+    Passages,
+    TermMatch,
+    Weights,
+    about,
+    contributions,
+    match_terms,
+    opening,
+)
 from lumina_core.retrieval.terms import QuestionTerms, TermStatistics
 from lumina_core.text.analysis import bm25_query, term_id, terms
 
@@ -112,17 +121,20 @@ class Searcher:
 
     def _judge(self, found: Comparison, question: QuestionTerms) -> _Judged:
         weights, payloads = self._weights, found.payloads
-        titles = [_terms_of(payload["title"]) | _terms_of(payload["section"]) for payload in payloads]
+        names = [_terms_of(payload["title"]) for payload in payloads]
+        starts = np.array([payload["start"] for payload in payloads], np.float64)
         packed = [unpack_terms(payload["terms"]) for payload in payloads]
         passages = Passages(
             ids=np.concatenate(packed) if packed else np.empty(0, np.uint32),
             lengths=np.array([count for payload in payloads for count in payload["term_counts"]], np.int64),
             counts=found.counts,
-            titles=titles,
+            titles=[name | _terms_of(payload["section"]) for name, payload in zip(names, payloads, strict=True)],
         )
         match = match_terms(question, passages)
         dense, sentences = found.dense.astype(np.float64), found.sentences.astype(np.float64)
-        joint = sentences + weights.sentence_lexical * match.lexical + weights.sentence_pairs * match.pairs
+        lexical = weights.sentence_lexical * match.lexical + weights.sentence_context * match.context
+        joint = sentences + lexical + weights.sentence_pairs * match.pairs
+        named = about(question, names)
         firsts = np.cumsum(found.counts) - found.counts  # every chunk has at least one sentence
         parts = contributions(
             weights,
@@ -130,7 +142,8 @@ class Searcher:
             lexical_nats=match.chunk * question.total_idf,
             sentence=np.maximum.reduceat(sentences, firsts) if len(firsts) else dense,
             joint=np.maximum.reduceat(joint, firsts) if len(firsts) else dense,
-            opening=opening(question, titles, np.array([payload["start"] for payload in payloads], np.float64)),
+            title=named,
+            opening=opening(named, starts),
             pagerank=np.array([payload["pagerank"] for payload in payloads], np.float64),
         )
         return _Judged(found, match, parts)
@@ -167,6 +180,7 @@ def _hit(payload: Mapping[str, Any], judged: _Judged, place: int, rows: slice) -
                 spans[1::2],
                 judged.found.sentences[rows].tolist(),
                 match.lexical[rows].tolist(),
+                match.context[rows].tolist(),
                 match.pairs[rows].tolist(),
             )
         )
