@@ -12,13 +12,14 @@ from pathlib import Path
 
 import structlog
 
-from lumina_core.drivers.embedder import Embedder
+from lumina_core.drivers.embedder import Embedder, Vectors
 from lumina_core.drivers.vector_store import COLLECTIONS, Point, VectorStore
 from lumina_core.errors import Conflict, CorruptLog, NotFound
 from lumina_core.graph.log import Entry, read_log
-from lumina_core.memory.recall import CHAT_LONG, TURN_ENCODING, matched_sentences, turn_point
+from lumina_core.memory.recall import CHAT_LONG, TURN_ENCODING, turn_point
 from lumina_core.memory.turn_index import TurnIndex
-from lumina_core.memory.turns import TURNS, Turn, decode_turn, turn_text, without_markers
+from lumina_core.memory.turn_vectors import mean_vector, turn_texts
+from lumina_core.memory.turns import TURNS, AnswerRecord, Turn, decode_turn, without_markers
 
 __all__ = ["LongTerm"]
 
@@ -29,12 +30,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A turn, its answer without markers, with what a point needs besides."""
+    """A turn, its answer without markers, with what a point needs besides; the `vectors` of its texts, if at hand."""
 
     turn: Turn
-    owner: str
-    query: str
+    answer: AnswerRecord
     place: int
+    vectors: Vectors | None = None
 
 
 class LongTerm:
@@ -47,15 +48,18 @@ class LongTerm:
         self._index = index
         self._root = log_root
 
-    async def add(self, owner: str, turn: Turn, query: str) -> None:
+    async def add(self, owner: str, turn: Turn, answer: AnswerRecord, vectors: Vectors | None) -> None:
         """Put a turn there that is in the log and in the index file.
+
+        Args:
+            vectors: Of its `turn_texts`; None to embed these.
 
         Raises:
             DependencyDown, StorageFull: As they say.
             NotFound: The collection is not there at the moment.
         """
         place = await asyncio.to_thread(self._index.place, turn, owner)
-        points = await asyncio.to_thread(self._points, [_Placed(_plain(turn), owner, query, place)])
+        points = await asyncio.to_thread(self._points, [_Placed(_plain(turn), answer, place, vectors)])
         await self._store.upsert(CHAT_LONG, points)
 
     async def fill(self, *, from_start: bool) -> int:
@@ -108,32 +112,27 @@ class LongTerm:
                 session = (answer.owner, turn.session)
                 if session not in places:
                     places[session] = self._index.place(turn, answer.owner)
-                turns.append(_Placed(_plain(turn), answer.owner, answer.query, places[session]))
+                turns.append(_Placed(_plain(turn), answer, places[session]))
                 places[session] += 1
         return turns
 
     def _points(self, turns: Sequence[_Placed]) -> list[Point]:
         """One call embeds what all of them lack."""
-        texts: list[str] = []
-        rows: list[tuple[int, int]] = []
-        for each in turns:
-            first = len(texts)
-            texts += matched_sentences(each.query, each.turn.assistant)
-            rows.append((first, len(texts)))
-            if not each.turn.embedding:
-                texts.append(turn_text(each.query, each.turn.assistant))
-        vectors = self._embedder.embed(texts)
+        texts = [[] if each.vectors is not None else turn_texts(each.answer, each.turn.assistant) for each in turns]
+        made = self._embedder.embed([text for of_turn in texts for text in of_turn])
+        ends = list(itertools.accumulate(map(len, texts)))
         points = []
-        for each, (first, end) in zip(turns, rows, strict=True):
+        for each, of_turn, end in zip(turns, texts, ends, strict=True):
+            vectors = made[end - len(of_turn) : end] if each.vectors is None else each.vectors
             vector = each.turn.vector
             points.append(
                 turn_point(
                     each.turn,
-                    each.owner,
-                    query=each.query,
+                    each.answer.owner,
+                    query=each.answer.query,
                     place=each.place,
-                    vector=vectors[end] if vector is None else vector,
-                    sentences=vectors[first:end],
+                    vector=mean_vector(vectors) if vector is None else vector,
+                    sentences=vectors,
                 )
             )
         return points

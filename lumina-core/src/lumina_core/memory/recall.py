@@ -36,7 +36,7 @@ RECALL_TOP_K = 3
 RECALL_MAX_DAYS = 14.0
 SENTENCES_KEPT = 12
 """Sentences of a turn that are matched one by one; those beyond count by the turn's own vector alone."""
-TURN_ENCODING = f"1.{ENCODING_VERSION}"
+TURN_ENCODING = f"2.{ENCODING_VERSION}"
 """Changes when equal turns give other points than before: `chat_long` is then filled anew."""
 
 _DAY_S = 86_400.0
@@ -91,8 +91,8 @@ def turn_point(turn: Turn, owner: str, *, query: str, place: int, vector: Vector
         turn: Its answer without markers.
         query: The question as it stands alone: what the turn is found by.
         place: How many turns of the session came before it.
-        vector: Of `turn_text(query, turn.assistant)`, `(dim,)`.
-        sentences: Of `matched_sentences(query, turn.assistant)`, `(n, dim)`; the turn's own vector where there is none.
+        vector: Of all of it, `(dim,)`.
+        sentences: Of its sentences, `(n, dim)`; the turn's own vector where there is none.
     """
     text = turn_text(query, turn.assistant)
     return Point(

@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 
 from lumina_core.answers.base import Answer, Outcome
-from lumina_core.drivers.embedder import Embedder
+from lumina_core.drivers.embedder import Embedder, Vectors
 from lumina_core.drivers.vector_store import VectorStore
 from lumina_core.errors import (
     CorruptLog,
@@ -33,6 +33,7 @@ from lumina_core.memory.long_term import LongTerm
 from lumina_core.memory.recall import Recalled, RecallSettings, TurnRecall
 from lumina_core.memory.short_term import ShortTerm
 from lumina_core.memory.turn_index import SessionSummary, StoredTurn, TurnIndex
+from lumina_core.memory.turn_vectors import TurnVectors, mean_vector
 from lumina_core.memory.turns import (
     ANSWERS,
     FEEDBACK,
@@ -48,7 +49,6 @@ from lumina_core.memory.turns import (
     encode_turn,
     new_turn_id,
     rounded,
-    turn_text,
     without_markers,
 )
 
@@ -93,6 +93,7 @@ class ChatMemory:
         self._now = now
         self._random_hex = random_hex
         self._short = ShortTerm(redis, from_log=self._recent_from_log)
+        self._vectors = TurnVectors(store, embedder)
         self._long = LongTerm(store, embedder, index, log.root)
         self._recall = TurnRecall(store, embedder, self._settings.recall)
         self._catching_up = asyncio.Lock()
@@ -145,7 +146,7 @@ class ChatMemory:
 
         Args:
             session: New ones need no announcement.
-            query: What was searched for, where a follow-up was rewritten; it is also what is embedded.
+            query: What was searched for, where a follow-up was rewritten; it is also what the turn is found by.
             turn: From `next_id`; a new one where None.
 
         Returns:
@@ -160,17 +161,24 @@ class ChatMemory:
             raise InvalidInput("the question is empty", hint="Ask something.")
         now = self._now()
         cited = tuple(dict.fromkeys(citation.cite_id for citation in answer.citations))
+        record = AnswerRecord(
+            turn or new_turn_id(now, random_hex=self._random_hex),
+            owner,
+            Outcome(answer.outcome),
+            query or question,
+            answer.citations,
+        )
+        vectors = await self._vectors_of(record, without_markers(answer.text))
         kept = Turn(
-            id=turn or new_turn_id(now, random_hex=self._random_hex),
+            id=record.turn,
             session=session,
             ts=now.timestamp(),
             user=question,
             assistant=answer.text,
             confidence=answer.confidence,
             cite_ids=cited,
-            embedding=await self._embed(query or question, answer),
+            embedding=() if vectors is None else rounded(mean_vector(vectors)),
         )
-        record = AnswerRecord(kept.id, owner, Outcome(answer.outcome), query or question, answer.citations)
         # The answer first: the turn's own line is what makes the pair complete.
         written = await asyncio.wrap_future(
             self._log.append_many([(ANSWERS, [encode_answer(record)]), (TURNS, [encode_turn(kept)])])
@@ -183,7 +191,7 @@ class ChatMemory:
             await announce_turn(self._redis, kept, owner, record.outcome)
         except (RedisDown, StorageFull) as error:
             self._miss(error)
-        self._start(self._add_long(owner, kept, record.query))
+        self._start(self._add_long(owner, kept, record, vectors))
         return kept
 
     async def history(self, owner: str, session: str, *, limit: int | None = None) -> list[Turn]:
@@ -297,13 +305,12 @@ class ChatMemory:
         await self.settle()
         await asyncio.to_thread(self._index.close)
 
-    async def _embed(self, question: str, answer: Answer) -> tuple[float, ...]:
+    async def _vectors_of(self, answer: AnswerRecord, said: str) -> Vectors | None:
         try:
-            vectors = await asyncio.to_thread(self._embedder.embed, [turn_text(question, without_markers(answer.text))])
+            return await self._vectors.of(answer, said)
         except EmbedderDown as error:
             _log.warning("turn_kept_without_embedding", reason=error.message)
-            return ()
-        return rounded(vectors[0])
+            return None
 
     async def _index_written(self, *lines: tuple[str, Written, dict[str, object]]) -> None:
         entries = [Entry(place.day, place.start, place.end, record, stream) for stream, place, record in lines]
@@ -312,9 +319,9 @@ class ChatMemory:
         except StorageFull as error:
             self._miss(error)
 
-    async def _add_long(self, owner: str, turn: Turn, query: str) -> None:
+    async def _add_long(self, owner: str, turn: Turn, answer: AnswerRecord, vectors: Vectors | None) -> None:
         try:
-            await self._long.add(owner, turn, query)
+            await self._long.add(owner, turn, answer, vectors)
         except (DependencyDown, StorageFull, NotFound) as error:  # NotFound: `chat_long` is being made anew
             self._miss(error)
             return

@@ -68,7 +68,7 @@ class FeedbackValue(StrEnum):
 class Turn:
     """One question with its answer: the seed's record, field for field.
 
-    `ts` is epoch seconds. `confidence` lies in [0, 1]. `embedding` is the unit vector of `turn_text`, rounded to
+    `ts` is epoch seconds. `confidence` lies in [0, 1]. `embedding` is the unit vector of it all, rounded to
     `EMBEDDING_DIGITS`; it is empty where the embedder was down, and then made when the turn is indexed.
     """
 
