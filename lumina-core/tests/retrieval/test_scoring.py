@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from lumina_core.retrieval.scoring import (
@@ -96,6 +96,7 @@ def naive_match(
 
 
 @given(questions(), sentences_of_terms, st.lists(term, max_size=3))
+@settings(deadline=None)
 @example(question_of({1: 1.0, 2: 1.0}, (0, 1), (1, 0)), [[1, 2]], [])
 @example(question_of({1: 1.0, 2: 1.0, 3: 1.0}, (0, 1), (1, 2), (2, 0), (1, 0)), [[1, 2, 3]], [])
 def test_matching_agrees_with_counting_one_by_one(
