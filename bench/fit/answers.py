@@ -24,9 +24,7 @@ HAND_SET = {"defines": 3.0}
 PRIOR = {"number": 3.0, "date": 2.5, "person": 2.0, "place": 1.0, "counted": 3.0, "relation": 2.0}
 """What the types are held near to instead of zero: the fit of each alone has few questions to go by."""
 
-CONFIDENCE_STRENGTH = 0.3
-IMPOSSIBLE_WEIGHT = 0.3
-"""Of a question that its article does not answer, against one that has its answer: few people ask trick questions."""
+CONFIDENCE_STRENGTH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +138,14 @@ def tell(name: str, found: Iterable[Found], model: Model) -> list[Told]:
 
 
 def fit_confidence(told: Sequence[Told]) -> Floats:
-    """Weights by `CONFIDENCE_FEATURES` and the bias. Each set counts the same, and in it the rounds with everything and
-    those with half of it removed."""
-    weight = np.array([IMPOSSIBLE_WEIGHT if one.impossible else 1.0 for one in told])
-    kinds = [(one.group[0], one.round == EVERYTHING) for one in told]
-    for kind in set(kinds):
-        rows = np.array([each == kind for each in kinds])
-        weight[rows] *= 200.0 / rows.sum()
+    """Weights by `CONFIDENCE_FEATURES` and the bias, from the rounds in which half of the articles are missing: there
+    one cannot tell beforehand whether an answer is to be had. Each set counts the same."""
+    halved = [one for one in told if one.round != EVERYTHING]
+    names = [one.group[0] for one in halved]
+    weight = np.array([200.0 / names.count(name) for name in names])
     return fit_probability(
-        np.array([one.features for one in told]),
-        np.array([one.right for one in told], dtype=np.float64),
+        np.array([one.features for one in halved]),
+        np.array([one.right for one in halved], dtype=np.float64),
         weight,
         strength=CONFIDENCE_STRENGTH,
     )

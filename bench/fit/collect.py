@@ -24,7 +24,7 @@ EVERYTHING = -1
 """The round in which no article is missing."""
 
 DEPTH = 40
-"""As many hits as the second stage of a search judges: all have sentences."""
+"""As many hits as the ranking is fitted on."""
 
 _CHUNKS_A_BATCH = 64
 

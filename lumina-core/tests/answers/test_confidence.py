@@ -106,7 +106,16 @@ def test_words_that_no_chunk_holds_are_unknown(make_hit: MakeHit) -> None:
         "share": 1.0,
         "missing": 0.0,
         "unknown": 0.75,
+        "typed": 1.0,
+        "typed_sentence": 0.4,
     }
+
+
+@pytest.mark.parametrize("question", ["Does a wombat need a lens", "does a wombat need a lens?", "who was Fresnel"])
+def test_a_capital_or_a_question_mark_tells_a_question_from_a_search(make_hit: MakeHit, question: str) -> None:
+    found = numbers(make_hit, question, "A lens.", {"lens": 2.0})
+
+    assert (found["typed"], found["typed_sentence"]) == (0.0, 0.0)
 
 
 def test_a_question_without_terms_misses_nothing(make_hit: MakeHit) -> None:
@@ -116,6 +125,8 @@ def test_a_question_without_terms_misses_nothing(make_hit: MakeHit) -> None:
         "share": 1.0,
         "missing": 0.0,
         "unknown": 0.0,
+        "typed": 0.0,
+        "typed_sentence": 0.0,
     }
 
 

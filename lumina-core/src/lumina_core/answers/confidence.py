@@ -22,7 +22,7 @@ from lumina_core.text.analysis import stem, terms, words
 
 __all__ = ["CONFIDENCE_FEATURES", "Model", "confidence", "confidence_features", "load_model"]
 
-CONFIDENCE_FEATURES = ("sentence", "words", "share", "missing", "unknown")
+CONFIDENCE_FEATURES = ("sentence", "words", "share", "missing", "unknown", "typed", "typed_sentence")
 """What the confidence is computed from; see `confidence_features`."""
 
 
@@ -63,17 +63,22 @@ def confidence_features(
     cosine to the question. `words`: ln of one more than the number of the question's terms, since short
     questions come nearer to whatever they are about. `share`: the part of the probability that the lead model spreads
     over all candidates which falls on what is said. `missing`: the share of the question's term weight on capitalised
-    words and numbers that the first one's chunk lacks. `unknown`: that on words which no chunk at all holds.
+    words and numbers that the first one's chunk lacks. `unknown`: that on words which no chunk at all holds. `typed`: 1
+    where the question is written as one types into a search box, without a capital or a question mark, since such a one
+    comes nearer to whatever it is about; `typed_sentence`: `sentence` there, else 0.
     """
     best = found[said[0]]
     total = sum(result.signals.term_idf.values()) or 1.0
     mass = np.exp(scores - scores.max())
+    typed = float(question == question.lower() and "?" not in question)
     return {
         "sentence": best.score.dense,
         "words": math.log(1 + len(result.signals.term_idf)),
         "share": float(mass[list(said)].sum() / mass.sum()),
         "missing": _missing(question, result, best) / total,
         "unknown": sum(result.signals.term_idf[word] for word in result.signals.unknown_terms) / total,
+        "typed": typed,
+        "typed_sentence": typed * best.score.dense,
     }
 
 
