@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from lumina_hub import problems
 from lumina_hub.auth.tokens import Authenticator, TokenStore
 from lumina_hub.chat.endpoints import router as chat
-from lumina_hub.gateway.gateway import Gateway
+from lumina_hub.gateway.gateway import Gateway, GatewayLimits
 from lumina_hub.graph.endpoints import router as graph
 from lumina_hub.health.endpoints import router as health
 from lumina_hub.ingest.endpoints import router as ingest
@@ -59,7 +59,7 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
         token_stores: Asked for a token the owner's store does not know, in order.
     """
     metrics = Metrics()
-    gateway = Gateway(metrics.gateway)
+    gateway = Gateway(metrics.gateway, GatewayLimits(max_body_bytes=settings.max_body_bytes))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

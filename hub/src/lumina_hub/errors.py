@@ -171,10 +171,11 @@ class RequestTimeout(HubError):
 class RateLimited(HubError):
     """The caller calls this endpoint too often."""
 
-    def __init__(self, per_s: float, retry_after_s: float) -> None:
+    def __init__(self, per_min: int, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"This endpoint takes {per_s:g} calls a second from one caller.", hint="Wait as long as `Retry-After` says."
+            f"This endpoint takes {per_min:,} calls a minute from one caller.",
+            hint="Wait as long as `Retry-After` says.",
         )
 
 

@@ -7,7 +7,7 @@ body is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Depends, Request, Response
@@ -20,7 +20,7 @@ from lumina_hub.auth.tokens import Authenticator
 from lumina_hub.errors import NotReady
 from lumina_sdk.contract import Scope
 
-__all__ = ["PUBLIC", "GuardedRoute", "Public", "Requires", "authorise", "is_public", "requires", "scopes_of"]
+__all__ = ["PUBLIC", "GuardedRoute", "Public", "Requires", "is_public", "requires", "scopes_of"]
 
 
 class Requires:
@@ -52,15 +52,6 @@ PUBLIC: Any = Depends(Public())
 """For the `dependencies` of a route that anybody may call."""
 
 
-def authorise(principal: Principal, needed: Iterable[str]) -> None:
-    """Go on only with all of `needed`. The hub's own routes and the modules' endpoints both come through here.
-
-    Raises:
-        MissingScope: naming those that are missing.
-    """
-    principal.demand(*needed)
-
-
 class GuardedRoute(APIRoute):
     """A route that lets a call in only after its token and scopes were checked."""
 
@@ -75,7 +66,7 @@ class GuardedRoute(APIRoute):
             if authenticator is None:
                 raise NotReady
             principal = await authenticator.identify(request.headers.get("authorization"))
-            authorise(principal, wanted)
+            principal.demand(*wanted)
             request.state.principal = principal
             return await handle(request)
 

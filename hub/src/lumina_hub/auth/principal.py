@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lumina_hub.errors import MissingScope
+from lumina_sdk.contract import Scope
 
 __all__ = ["OWNER", "Principal"]
 
@@ -18,7 +19,7 @@ class Principal:
     id: str
     scopes: frozenset[str]
 
-    def demand(self, *scopes: str) -> None:
+    def demand(self, *scopes: Scope) -> None:
         """Go on only with all of `scopes`; for what depends on the request's content rather than on its route.
 
         Raises:

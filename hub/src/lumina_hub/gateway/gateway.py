@@ -14,7 +14,6 @@ from urllib.parse import quote
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lumina_hub.auth.access import authorise
 from lumina_hub.auth.principal import Principal
 from lumina_hub.errors import (
     AmbiguousPath,
@@ -35,12 +34,13 @@ from lumina_hub.gateway.limits import RateLimit
 from lumina_hub.gateway.metrics import EndpointMetrics, GatewayMetrics
 from lumina_hub.gateway.paths import forwarded_path, require_canonical
 from lumina_hub.gateway.proxy import BrokenOff, Caller, CallerGone, forward
-from lumina_hub.gateway.table import Route, RouteTable
-from lumina_hub.gateway.upstream import Upstream, UpstreamRequest
+from lumina_hub.gateway.table import WEBSOCKET, Route, RouteTable
+from lumina_hub.gateway.upstream import Timeouts, Upstream, UpstreamRequest
 from lumina_hub.gateway.websocket import carry
 from lumina_hub.problems import respond_to
+from lumina_sdk.contract import ScopeSet
 
-__all__ = ["Doorkeeper", "Gateway"]
+__all__ = ["Gateway", "GatewayLimits", "Guard", "IssuedToken", "Issuer"]
 
 _log = structlog.get_logger(__name__)
 _access = structlog.get_logger("lumina.access")
@@ -51,20 +51,38 @@ _POLICY_VIOLATION = 1008
 _PLAIN, _SECURE = b"http", b"https"
 
 
-class Doorkeeper(Protocol):
-    """What the gateway asks of `auth/`."""
+class Guard(Protocol):
+    """Lets a call in or refuses it; the hub's own routes ask the same one."""
 
-    async def identify(self, scope: Scope) -> Principal:
-        """Who is calling.
+    async def admit(self, asgi_scope: Scope, needed: frozenset[str]) -> Principal:
+        """Who makes this request, if it may be made.
 
         Raises:
             Unauthenticated: nobody said who.
             InvalidToken: the token is not, or no longer, known.
+            MissingScope: naming what of `needed` the caller lacks.
         """
 
-    def on_behalf(self, principal: Principal, slug: str, scopes: frozenset[str]) -> str:
-        """A short-lived token with which the module may act for the principal: `scopes` ∩ the principal's. Called at
-        every request; whoever answers keeps tokens until half their life."""
+
+class IssuedToken(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+class Issuer(Protocol):
+    """Makes the token a module acts with for a caller."""
+
+    def on_behalf(self, principal: Principal, slug: str, scopes: ScopeSet) -> IssuedToken:
+        """One that allows `scopes` ∩ the principal's for a minute. Asked at every request, so that whoever answers
+        should keep tokens for half their life."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """What holds for an endpoint whose manifest sets no limit of its own."""
+
+    max_body_bytes: int = 262_144
+    concurrency: int = 100
 
 
 class _Module:
@@ -82,16 +100,39 @@ class _Module:
 class _Live:
     """An endpoint in use."""
 
-    __slots__ = ("breaker", "busy", "metrics", "module", "rate", "route")
+    __slots__ = (
+        "breaker",
+        "busy",
+        "concurrency",
+        "max_body_bytes",
+        "metrics",
+        "module",
+        "needed",
+        "rate",
+        "route",
+        "timeouts",
+    )
 
-    def __init__(self, route: Route, module: _Module, metrics: EndpointMetrics, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        route: Route,
+        module: _Module,
+        metrics: EndpointMetrics,
+        now: Callable[[], float],
+        defaults: GatewayLimits,
+    ) -> None:
         endpoint = route.endpoint
+        limit = endpoint.body_limit_bytes
+        self.max_body_bytes = defaults.max_body_bytes if limit is None else limit
+        self.concurrency = endpoint.max_concurrency or defaults.concurrency
+        self.needed = frozenset(endpoint.scopes)
+        self.timeouts = Timeouts(endpoint.timeout_s, None if endpoint.stream else endpoint.timeout_s)
         self.route = route
         self.module = module
         self.metrics = metrics
         self.busy = 0
         self.breaker = Breaker(now)
-        self.rate = RateLimit(endpoint.rate_per_s, endpoint.burst, now) if endpoint.rate_per_s else None
+        self.rate = RateLimit(endpoint.rate_limit_per_min, now) if endpoint.rate_limit_per_min else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +150,7 @@ class Gateway:
     def __init__(
         self,
         metrics: GatewayMetrics,
+        limits: GatewayLimits = GatewayLimits(),
         *,
         connect: Callable[[str, Path | str], Upstream] = HttpUpstream,
         now: Callable[[], float] = time.monotonic,
@@ -116,13 +158,16 @@ class Gateway:
         """
         Args:
             metrics: What to count in.
+            limits: For endpoints that set none of their own.
             connect: Makes the upstream of a slug at an address.
             now: A clock in seconds that never goes back, for limits and breakers.
         """
         self._metrics = metrics
+        self._limits = limits
         self._connect = connect
         self._now = now
-        self._doorkeeper: Doorkeeper | None = None
+        self._guard: Guard | None = None
+        self._issuer: Issuer | None = None
         self._state = _State(RouteTable(), (), {})
         self._closing: set[asyncio.Task[None]] = set()
         self._logs_access = logging.getLogger("lumina.access").isEnabledFor(logging.DEBUG)
@@ -131,9 +176,9 @@ class Gateway:
     def table(self) -> RouteTable:
         return self._state.table
 
-    def open(self, doorkeeper: Doorkeeper) -> None:
+    def open(self, guard: Guard, issuer: Issuer) -> None:
         """Let callers in."""
-        self._doorkeeper = doorkeeper
+        self._guard, self._issuer = guard, issuer
         self._logs_access = logging.getLogger("lumina.access").isEnabledFor(logging.DEBUG)
 
     def replace(self, table: RouteTable) -> None:
@@ -152,8 +197,8 @@ class Gateway:
             module = modules[route.module.slug, route.module.address]
             fresh = known.get((module, route.endpoint))
             if fresh is None:
-                metrics = self._metrics.of(module.slug, f"{route.endpoint.method} {route.endpoint.path}")
-                fresh = _Live(route, module, metrics, self._now)
+                metrics = self._metrics.of(module.slug, f"{route.method} {route.endpoint.path}")
+                fresh = _Live(route, module, metrics, self._now, self._limits)
             fresh.route = route
             live.append(fresh)
         self._state = _State(table, tuple(live), modules)
@@ -164,7 +209,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Let nobody in any more, and close every connection."""
-        self._doorkeeper = None
+        self._guard = self._issuer = None
         self.replace(RouteTable())
         await asyncio.gather(*self._closing)
 
@@ -184,7 +229,7 @@ class Gateway:
             except AmbiguousPath as error:
                 await _refuse(error, scope, receive, send, request_id_of(scope["headers"]))
                 return
-            found = state.table.match(scope["method"] if kind == "http" else "WEBSOCKET", path)
+            found = state.table.match(scope["method"] if kind == "http" else WEBSOCKET, path)
             if found is None:
                 await app(scope, receive, send)
             elif isinstance(found, str):
@@ -213,8 +258,8 @@ class Gateway:
         caller = Caller(receive)
         try:
             sent = await self._admit(live, scope, request_id)
-            body, length = await caller.body(headers, limit_bytes=endpoint.max_body_bytes, timeout_s=endpoint.timeout_s)
-            request = UpstreamRequest(scope["method"], _target(scope), sent, body, length, endpoint.timeout_s)
+            body, length = await caller.body(headers, limit_bytes=live.max_body_bytes, timeout_s=endpoint.timeout_s)
+            request = UpstreamRequest(scope["method"], _target(scope), sent, body, length, live.timeouts)
             self._enter(live)
             try:
                 status = await forward(live.module.upstream, request, send, request_id)
@@ -254,12 +299,11 @@ class Gateway:
     async def _websocket(self, live: _Live, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         request_id = request_id_of(scope["headers"])
-        endpoint = live.route.endpoint
         await receive()  # websocket.connect
         status = 0
         try:
             sent = await self._admit(live, scope, request_id)
-            request = UpstreamRequest("GET", _target(scope), sent, b"", 0, endpoint.timeout_s)
+            request = UpstreamRequest("GET", _target(scope), sent, b"", 0, live.timeouts)
             self._enter(live)
             try:
                 socket = await live.module.upstream.open_socket(request, scope.get("subprotocols") or ())
@@ -278,15 +322,13 @@ class Gateway:
 
     async def _admit(self, live: _Live, scope: Scope, request_id: bytes) -> RawHeaders:
         """Check who calls, and say what the module is told; nothing of the request's body was read yet."""
-        if self._doorkeeper is None:
+        if self._guard is None or self._issuer is None:
             raise NotReady
-        routes, endpoint = live.route.module, live.route.endpoint
-        principal = await self._doorkeeper.identify(scope)
-        authorise(principal, endpoint.scopes)
+        issuer, routes = self._issuer, live.route.module
+        principal = await self._guard.admit(scope, live.needed)
         if live.rate is not None and (wait_s := live.rate.take(principal.id)) > 0:
-            assert endpoint.rate_per_s is not None  # noqa: S101 - or there were no limit
-            raise RateLimited(endpoint.rate_per_s, wait_s)
-        token = self._doorkeeper.on_behalf(principal, routes.slug, routes.scopes)
+            raise RateLimited(live.rate.per_min, wait_s)
+        token = issuer.on_behalf(principal, routes.slug, routes.scopes).text
         headers: RawHeaders = scope["headers"]
         client = scope.get("client")
         sent = request_headers(
@@ -307,9 +349,8 @@ class Gateway:
             ModuleBusy: there is none.
             UpstreamUnreachable: the endpoint is left alone for a while.
         """
-        endpoint = live.route.endpoint
-        if live.busy >= endpoint.concurrency:
-            raise ModuleBusy(live.module.slug, endpoint.concurrency)
+        if live.busy >= live.concurrency:
+            raise ModuleBusy(live.module.slug, live.concurrency)
         if (wait_s := live.breaker.admit()) > 0:
             raise UpstreamUnreachable(
                 live.module.slug, "its last calls failed, so it is left alone for a moment", retry_after_s=wait_s

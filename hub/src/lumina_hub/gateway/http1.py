@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._timeout_s = 0.0
+        self._between_s: float | None = None
         self._progress_at = 0.0
         self._busy = False
         self._paused = False
@@ -52,7 +53,7 @@ class Connection(asyncio.Protocol):
         self.headers: RawHeaders = []
         self.heard = False
         self._head_only = head_only
-        self._head_bytes = 0
+        self._head_bytes = self._unread_bytes = 0
         self._has_head = False
         self._framed = False
         self._complete = False
@@ -76,7 +77,8 @@ class Connection(asyncio.Protocol):
         """Send, and return once the head of the response is there. On any error the connection is closed."""
         self._begin(head_only=request.method == "HEAD")
         self._busy = True
-        self._watch(request.timeout_s)
+        self._between_s = request.timeouts.between_s
+        self._watch(request.timeouts.first_s)
         body = request.body
         assert self._transport is not None  # noqa: S101 - connected before anybody has it
         try:
@@ -89,6 +91,10 @@ class Connection(asyncio.Protocol):
                 if self._error is not None:
                     raise self._error
                 await self._wait()
+            if self._between_s is None:
+                self._unwatch()
+            elif self._between_s != self._timeout_s:
+                self._watch(self._between_s)
         except BaseException:
             self.close()
             raise
@@ -120,9 +126,7 @@ class Connection(asyncio.Protocol):
         if self._upload is not None:
             self._upload.cancel()
             self._upload = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._unwatch()
         if self._transport is not None:
             self._transport.abort()
 
@@ -145,8 +149,8 @@ class Connection(asyncio.Protocol):
             cause = error.__context__ if isinstance(error.__context__, HubError) else None
             self._fail(cause or UpstreamBroken(self._module, f"it answered what is not HTTP ({error})"))
         if not self._has_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _LONGEST_HEAD:
+            self._unread_bytes += len(data)  # the parser keeps a field until it has all of it
+            if self._unread_bytes > _LONGEST_HEAD:
                 self._fail(self._head_too_long())
         elif self._buffered > _HIGH_WATER and not self._paused and not self._complete and self._transport is not None:
             self._paused = True
@@ -163,9 +167,7 @@ class Connection(asyncio.Protocol):
         self._wake()
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._unwatch()
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()
@@ -185,7 +187,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._has_head:
             return  # a trailer field
-        self._head_bytes += len(name) + len(value)
+        self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > _LONGEST_HEAD:
             raise self._head_too_long()
         name = name.lower()
@@ -207,7 +209,6 @@ class Connection(asyncio.Protocol):
         if self._head_only:
             self._complete = True
             self._keep_alive = False  # the parser cannot be told that no body follows
-        self._head_bytes = 0
 
     def on_body(self, piece: bytes) -> None:
         if self._head_only:
@@ -271,6 +272,11 @@ class Connection(asyncio.Protocol):
         self._progress_at = now
         if self._timer is None or self._timer_at > now + timeout_s:
             self._arm(now + timeout_s)
+
+    def _unwatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _arm(self, at: float) -> None:
         if self._timer is not None:

@@ -72,7 +72,7 @@ class HttpUpstream:
             connection = self._take()
             kept = connection is not None
             if connection is None:
-                connection = await self._open(request.timeout_s)
+                connection = await self._open(request.timeouts.first_s)
             try:
                 await connection.request(request)
             except UpstreamBroken:
@@ -92,7 +92,7 @@ class HttpUpstream:
         uri = f"{scheme}://{self.host.decode()}{(self._prefix + request.target).decode('ascii')}"
         offered = [Subprotocol(name) for name in subprotocols] or None
         try:
-            async with asyncio.timeout(request.timeout_s):
+            async with asyncio.timeout(request.timeouts.first_s):
                 if self._socket is not None:
                     opening = unix_connect(
                         str(self._socket),
@@ -115,7 +115,7 @@ class HttpUpstream:
                     )
                 return _Socket(await opening)
         except TimeoutError as error:
-            raise UpstreamTimeout(self._module, request.timeout_s) from error
+            raise UpstreamTimeout(self._module, request.timeouts.first_s) from error
         except OSError as error:
             raise self._unreachable(error) from error
         except (WebSocketException, EOFError) as error:

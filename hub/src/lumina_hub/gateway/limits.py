@@ -11,22 +11,25 @@ _MOST_PRINCIPALS = 10_000
 
 
 class RateLimit:
-    """A token bucket for each principal; of more than 10,000 the one that called least recently is forgotten."""
+    """A token bucket for each principal, as large as a minute's calls and filled again over a minute.
 
-    __slots__ = ("_buckets", "_burst", "_now", "_per_s")
+    Of more than 10,000 principals the one that called least recently is forgotten.
+    """
 
-    def __init__(self, per_s: float, burst: int, now: Callable[[], float]) -> None:
+    __slots__ = ("_buckets", "_now", "_per_s", "per_min")
+
+    def __init__(self, per_min: int, now: Callable[[], float]) -> None:
         """`now` is a clock in seconds that never goes back."""
-        self._per_s = per_s
-        self._burst = float(max(1, burst))
+        self.per_min = per_min
+        self._per_s = per_min / 60
         self._now = now
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, principal: str) -> float:
         """Take a token. 0 if there was one; else in how many seconds there will be."""
         now = self._now()
-        left, since = self._buckets.get(principal, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._per_s)
+        left, since = self._buckets.get(principal, (float(self.per_min), now))
+        left = min(float(self.per_min), left + (now - since) * self._per_s)
         wait_s = 0.0 if left >= 1 else (1 - left) / self._per_s
         self._buckets[principal] = (left - 1 if left >= 1 else left, now)
         self._buckets.move_to_end(principal)

@@ -6,38 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lumina_core.errors import Conflict, InvalidInput
+from lumina_core.errors import Conflict
+from lumina_sdk.contract import ScopeSet
+from lumina_sdk.contract.manifest import Endpoint
 
-__all__ = ["Endpoint", "ModuleRoutes", "Route", "RouteTable", "overlap"]
-
-DEFAULT_TIMEOUT_S = 30.0
-DEFAULT_BODY_BYTES = 262_144
-DEFAULT_CONCURRENCY = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One path template and method of a module, with what a call of it needs and may take.
-
-    Args:
-        path: `/api/v1/almanac/{day}`. A parameter is a whole segment and matches any one segment that is not empty.
-        method: `GET`, `POST`, …; a GET answers HEAD too. `WEBSOCKET` for a WebSocket.
-        scopes: All of them are needed. With none, any caller who is known may call.
-        timeout_s: To the first byte of the response, and between two pieces of it.
-        max_body_bytes: Larger requests are refused.
-        concurrency: Calls at the same time; more are refused with 503.
-        rate_per_s: Calls by one principal, on average; None for no limit. More are refused with 429.
-        burst: How many of them may come at once.
-    """
-
-    path: str
-    method: str
-    scopes: frozenset[str] = frozenset()
-    timeout_s: float = DEFAULT_TIMEOUT_S
-    max_body_bytes: int = DEFAULT_BODY_BYTES
-    concurrency: int = DEFAULT_CONCURRENCY
-    rate_per_s: float | None = None
-    burst: int = 20
+__all__ = ["WEBSOCKET", "ModuleRoutes", "Route", "RouteTable", "overlap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +23,20 @@ class ModuleRoutes:
     slug: str
     address: Path | str
     endpoints: tuple[Endpoint, ...]
-    scopes: frozenset[str] = frozenset()
+    scopes: ScopeSet = field(default_factory=ScopeSet)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint in a table; `index` counts the routes of that table from 0."""
+    """An endpoint in a table; `index` counts the routes of that table from 0. A WebSocket's `method` is `WEBSOCKET`."""
 
     index: int
     module: ModuleRoutes
     endpoint: Endpoint
+    method: str
 
 
+WEBSOCKET = "WEBSOCKET"
 _Methods = dict[str, Route]
 
 
@@ -88,7 +63,6 @@ class RouteTable:
         Raises:
             Conflict: two templates of different modules, or one and a reserved template, could match the same path;
                 or a module has the same path and method twice.
-            InvalidInput: a path is no template.
         """
         self.modules = tuple(modules)
         self.routes: tuple[Route, ...] = tuple(_numbered(self.modules))
@@ -127,7 +101,7 @@ class RouteTable:
 
     def _add(self, route: Route, reserved: tuple[str, ...]) -> None:
         path, slug = route.endpoint.path, route.module.slug
-        segments = _segments(path)
+        segments = path.split("/")[1:]
         for taken in reserved:
             if overlap(path, taken):
                 raise Conflict(
@@ -147,11 +121,9 @@ class RouteTable:
             else:
                 node = node.literal.setdefault(segment, _Node())
         node.methods = {} if node.methods is None else node.methods
-        if route.endpoint.method in node.methods:
-            raise Conflict(
-                f"the module {slug!r} declares {route.endpoint.method} {path} twice", hint="Remove one of them."
-            )
-        node.methods[route.endpoint.method] = route
+        if route.method in node.methods:
+            raise Conflict(f"the module {slug!r} declares {route.method} {path} twice", hint="Remove one of them.")
+        node.methods[route.method] = route
 
     def _overlapping(self, node: _Node, segments: list[str], at: int) -> Iterator[Route]:
         """Routes that could match a path this template matches too."""
@@ -168,8 +140,7 @@ class RouteTable:
 
     def _walk(self, path: str) -> Iterator[_Methods]:
         """The methods of every template that matches, literal segments first. Each node is visited once at most."""
-        segments = path.split("/")
-        segments.pop(0)
+        segments = path.split("/")[1:]
         last = len(segments)
         waiting = [(self._root, 0)]
         while waiting:
@@ -200,25 +171,13 @@ def overlap(template: str, other: str) -> bool:
 def _numbered(modules: tuple[ModuleRoutes, ...]) -> Iterator[Route]:
     pairs = ((module, endpoint) for module in modules for endpoint in module.endpoints)
     for index, (module, endpoint) in enumerate(pairs):
-        yield Route(index, module, endpoint)
-
-
-def _segments(path: str) -> list[str]:
-    head, *segments = path.split("/")
-    if head or not segments or any(segment in ("", ".", "..") for segment in segments):
-        raise InvalidInput(f"{path!r} is no path template", hint="Write it like /api/v1/almanac/{day}.")
-    for segment in segments:
-        if ("{" in segment or "}" in segment) and not _is_parameter(segment):
-            raise InvalidInput(
-                f"{path!r} has {segment!r}, where a parameter must be a whole segment", hint="Write it like {day}."
-            )
-    return segments
+        yield Route(index, module, endpoint, WEBSOCKET if endpoint.websocket else str(endpoint.method))
 
 
 def _is_parameter(segment: str) -> bool:
-    return segment[:1] == "{" and segment[-1:] == "}" and segment[1:-1].isidentifier()
+    return segment.startswith("{")
 
 
 def _allow(methods: _Methods) -> str:
-    names = {name for name in methods if name != "WEBSOCKET"} | ({"HEAD"} if "GET" in methods else set())
+    names = {name for name in methods if name != WEBSOCKET} | ({"HEAD"} if "GET" in methods else set())
     return ", ".join(sorted(names))

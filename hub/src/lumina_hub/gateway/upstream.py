@@ -8,7 +8,15 @@ from typing import Protocol
 
 from lumina_hub.gateway.headers import RawHeaders
 
-__all__ = ["Upstream", "UpstreamRequest", "UpstreamResponse", "UpstreamSocket"]
+__all__ = ["Timeouts", "Upstream", "UpstreamRequest", "UpstreamResponse", "UpstreamSocket"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds: until the head of the response is there, and between two pieces of its body; None for any time."""
+
+    first_s: float
+    between_s: float | None
 
 
 @dataclass(slots=True)
@@ -21,7 +29,7 @@ class UpstreamRequest:
         headers: Names in lower case; without `content-length` and hop-by-hop fields, which are the connection's.
         body: All of it, or its pieces as they come. What the iterator raises, `send` or `read` raises.
         length: Of the body in bytes, where it comes in pieces and the caller said so.
-        timeout_s: To the first byte of the response, and between two pieces of it.
+        timeouts: For the response.
     """
 
     method: str
@@ -29,7 +37,7 @@ class UpstreamRequest:
     headers: RawHeaders
     body: bytes | AsyncIterator[bytes]
     length: int | None
-    timeout_s: float
+    timeouts: Timeouts
 
 
 class UpstreamResponse(Protocol):
@@ -44,7 +52,7 @@ class UpstreamResponse(Protocol):
 
         Raises:
             UpstreamBroken: it broke off.
-            UpstreamTimeout: nothing came for `timeout_s`.
+            UpstreamTimeout: nothing came in time.
         """
 
     def close(self) -> None:
@@ -79,8 +87,8 @@ class Upstream(Protocol):
         Raises:
             UpstreamUnreachable: nothing listens there.
             UpstreamBroken: it answered what is not HTTP, or broke off before the head of its response was there.
-            UpstreamTimeout: nothing came for `timeout_s`.
-            RequestTimeout: the next piece of the request's body did not come for `timeout_s`.
+            UpstreamTimeout: nothing came in time.
+            RequestTimeout: the next piece of the request's body did not come in time.
         """
 
     async def open_socket(self, request: UpstreamRequest, subprotocols: Sequence[str]) -> UpstreamSocket:
