@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from lumina_hub import problems
 from lumina_hub.auth.tokens import Authenticator, TokenStore
 from lumina_hub.chat.endpoints import router as chat
+from lumina_hub.gateway.gateway import Gateway, GatewayLimits
 from lumina_hub.graph.endpoints import router as graph
 from lumina_hub.health.endpoints import router as health
 from lumina_hub.ingest.endpoints import router as ingest
@@ -40,7 +41,9 @@ ROUTES: tuple[BaseRoute, ...] = tuple(
 
 
 class HubApp(FastAPI):
-    """FastAPI with our OpenAPI document."""
+    """FastAPI with our OpenAPI document, and the gateway in front of it."""
+
+    gateway: Gateway
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
@@ -56,6 +59,7 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
         token_stores: Asked for a token the owner's store does not know, in order.
     """
     metrics = Metrics()
+    gateway = Gateway(metrics.gateway, GatewayLimits(max_body_bytes=settings.max_body_bytes))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,15 +69,17 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
             try:
                 yield
             finally:
+                await gateway.close()
                 app.state.runtime = app.state.authenticator = None
 
     middleware = [
+        Middleware(gateway.in_front_of),
         Middleware(RequestLog, metrics=metrics),
         Middleware(BodyLimit, limit_bytes=settings.max_body_bytes),
     ]
     if settings.cors_origins:
         middleware.insert(
-            1,
+            0,
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.cors_origins),
@@ -94,5 +100,6 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
     )
     app.state.settings = settings
     app.state.metrics = metrics
+    app.gateway = gateway
     problems.install(app)
     return app

@@ -9,6 +9,14 @@ HubError
 ├── QuestionTooLong       the question is longer than the hub answers
 ├── UnknownRoute          nothing lives at this path
 ├── MethodNotAllowed      something lives here, but does not answer to this method
+├── AmbiguousPath         the path can be read in two ways
+├── RequestTimeout        the caller does not send the rest of its request
+├── RateLimited           the caller calls this endpoint too often
+├── ModuleError           a module cannot answer; `module` names it
+│   ├── ModuleBusy        it has as many calls as it takes at once
+│   ├── UpstreamUnreachable  nothing listens where it should, or it is left alone for a while
+│   ├── UpstreamBroken    it answers what is not HTTP, or breaks off
+│   └── UpstreamTimeout   it does not answer in time
 └── NotReady              the hub is starting or stopping
 
 `problems.py` turns them into RFC 9457 problems; nothing else builds an error response.
@@ -20,17 +28,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "AmbiguousPath",
     "BodyTooLarge",
     "HubError",
     "InvalidSettings",
     "InvalidToken",
     "MethodNotAllowed",
     "MissingScope",
+    "ModuleBusy",
+    "ModuleError",
     "NotReady",
     "QuestionTooLong",
+    "RateLimited",
+    "RequestTimeout",
     "SettingFinding",
     "Unauthenticated",
     "UnknownRoute",
+    "UpstreamBroken",
+    "UpstreamTimeout",
+    "UpstreamUnreachable",
 ]
 
 
@@ -101,11 +117,12 @@ class MissingScope(HubError):
 class BodyTooLarge(HubError):
     """The request is larger than the hub reads."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, hint: str | None = None) -> None:
         self.limit_bytes = limit_bytes
         super().__init__(
             f"The request is larger than {limit_bytes:,} bytes.",
-            hint="Send less, or raise LUMINA_MAX_BODY_BYTES. Large sources are ingested by path or URL, not sent.",
+            hint=hint
+            or "Send less, or raise LUMINA_MAX_BODY_BYTES. Large sources are ingested by path or URL, not sent.",
         )
 
 
@@ -130,6 +147,79 @@ class MethodNotAllowed(HubError):
     def __init__(self, message: str, *, allow: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.allow = allow
+
+
+class AmbiguousPath(HubError):
+    """The path can be read in two ways."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The path can be read in two ways.",
+            hint="Leave out `//`, dot segments, backslashes, control characters, and `%2F` and `%5C`.",
+        )
+
+
+class RequestTimeout(HubError):
+    """The caller does not send the rest of its request."""
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(
+            f"The rest of the request did not come for {waited_s:g} s.", hint="Send the whole body without pauses."
+        )
+
+
+class RateLimited(HubError):
+    """The caller calls this endpoint too often."""
+
+    def __init__(self, per_min: int, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"This endpoint takes {per_min:,} calls a minute from one caller.",
+            hint="Wait as long as `Retry-After` says.",
+        )
+
+
+class ModuleError(HubError):
+    """A module cannot answer. `module` is its slug."""
+
+    def __init__(self, module: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or f"`lumina plugin logs {module}` shows what it said last.")
+        self.module = module
+
+
+class ModuleBusy(ModuleError):
+    """It has as many calls as it takes at once."""
+
+    retry_after_s = 1.0
+
+    def __init__(self, module: str, concurrency: int) -> None:
+        super().__init__(
+            module,
+            f"The module {module!r} already has {concurrency} calls of this endpoint.",
+            hint="Try again in a moment.",
+        )
+
+
+class UpstreamUnreachable(ModuleError):
+    """Nothing listens where the module should, or it is left alone for a while."""
+
+    def __init__(self, module: str, reason: str, *, retry_after_s: float = 2.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(module, f"The module {module!r} does not answer: {reason}.")
+
+
+class UpstreamBroken(ModuleError):
+    """The module answers what is not HTTP, or breaks off."""
+
+    def __init__(self, module: str, reason: str) -> None:
+        super().__init__(module, f"The module {module!r} failed: {reason}.")
+
+
+class UpstreamTimeout(ModuleError):
+    """The module does not answer in time."""
+
+    def __init__(self, module: str, timeout_s: float) -> None:
+        super().__init__(module, f"The module {module!r} said nothing for {timeout_s:g} s.")
 
 
 class NotReady(HubError):

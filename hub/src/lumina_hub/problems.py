@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,70 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         ProblemType(
             "method-not-allowed", 405, "Not with this method", "The path is right; `Allow` lists the methods it has."
         ),
+    ),
+    (
+        hub.AmbiguousPath,
+        ProblemType(
+            "ambiguous-path",
+            400,
+            "The path can be read in two ways",
+            "It has an encoded slash, a dot segment, an empty segment or a broken escape. Nothing was called.",
+        ),
+    ),
+    (
+        hub.RequestTimeout,
+        ProblemType(
+            "request-timeout", 408, "The request did not come in time", "The caller stopped in the middle of its body."
+        ),
+    ),
+    (
+        hub.RateLimited,
+        ProblemType(
+            "rate-limited",
+            429,
+            "Too many calls",
+            "An endpoint takes so many calls of one caller. `Retry-After` says when the next one is let through.",
+        ),
+    ),
+    (
+        hub.ModuleBusy,
+        ProblemType(
+            "module-busy",
+            503,
+            "The module has its hands full",
+            "It has as many calls of this endpoint as it takes at once; `module` names it. Try again in a moment.",
+        ),
+    ),
+    (
+        hub.UpstreamUnreachable,
+        ProblemType(
+            "module-unreachable",
+            503,
+            "The module does not answer",
+            "It is not running, or failed so often that it is left alone for a while; `module` names it.",
+        ),
+    ),
+    (
+        hub.UpstreamBroken,
+        ProblemType(
+            "module-failed",
+            502,
+            "The module failed",
+            "It answered what is not HTTP, or broke off before it had answered; `module` names it.",
+        ),
+    ),
+    (
+        hub.UpstreamTimeout,
+        ProblemType(
+            "module-timeout",
+            504,
+            "The module did not answer in time",
+            "It said nothing for as long as its manifest allows; `module` names it. It may still do what it was asked.",
+        ),
+    ),
+    (
+        hub.ModuleError,
+        ProblemType("module-error", 502, "The module cannot answer", "`module` names it; the detail says why."),
     ),
     (
         hub.NotReady,
@@ -208,6 +273,7 @@ def problem_of(error: Exception, *, instance: str | None = None, request_id: str
     kind = type_of(error)
     known = isinstance(error, hub.HubError | core.CoreError)
     missing = error.missing if isinstance(error, hub.MissingScope) else ()
+    module = error.module if isinstance(error, hub.ModuleError) else None
     return Problem(
         type=kind.uri,
         title=kind.title,
@@ -217,6 +283,7 @@ def problem_of(error: Exception, *, instance: str | None = None, request_id: str
         instance=instance,
         request_id=request_id,
         missing_scope=" ".join(missing) or None,
+        module=module,
     )
 
 
@@ -291,6 +358,8 @@ def _headers(error: Exception) -> dict[str, str]:
         }
     if isinstance(error, hub.MethodNotAllowed):
         return {"Allow": error.allow}
+    if isinstance(error, hub.RateLimited | hub.ModuleBusy | hub.UpstreamUnreachable):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     if isinstance(error, hub.NotReady | core.DependencyDown):
         return {"Retry-After": _RETRY_AFTER_S}
     return {}

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import structlog
 import uvicorn
+import uvloop
 
 from lumina_core.errors import Conflict, InvalidInput
 from lumina_hub.app import create_app
@@ -48,7 +49,7 @@ def run(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
     def listening(url: str) -> None:
         announce(banner(settings, url))
 
-    asyncio.run(serve(settings, listening=listening))
+    uvloop.run(serve(settings, listening=listening))
 
 
 async def serve(settings: Settings, *, listening: Callable[[str], None]) -> None:
@@ -150,7 +151,8 @@ def _config(settings: Settings, app: object) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        ws="none",
+        http="httptools",
+        ws="websockets-sansio",
         proxy_headers=settings.behind_proxy,
         forwarded_allow_ips="*" if settings.behind_proxy else None,
         timeout_graceful_shutdown=math.ceil(settings.stop_timeout_s),
