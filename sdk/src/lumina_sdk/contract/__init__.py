@@ -27,7 +27,8 @@ from lumina_sdk.contract.graph import (
 )
 from lumina_sdk.contract.ingest import IngestJob, IngestJobs, IngestProblem, IngestRequest, JobState
 from lumina_sdk.contract.problem import Finding, Problem
-from lumina_sdk.contract.scope import Scope
+from lumina_sdk.contract.scope import InvalidScope, ParsedScope, Scope, ScopeText, parse_scope
+from lumina_sdk.contract.scopes import ScopeSet
 from lumina_sdk.contract.search import Hit, SearchRequest, SearchResponse
 from lumina_sdk.contract.status import (
     EmbedderStatus,
@@ -70,10 +71,12 @@ __all__ = [
     "IngestJobs",
     "IngestProblem",
     "IngestRequest",
+    "InvalidScope",
     "JobState",
     "LinkOut",
     "LogKind",
     "Outcome",
+    "ParsedScope",
     "Problem",
     "Readiness",
     "RecoveryPoint",
@@ -86,6 +89,8 @@ __all__ = [
     "RestoreResult",
     "RestoreToPointRequest",
     "Scope",
+    "ScopeSet",
+    "ScopeText",
     "SearchRequest",
     "SearchResponse",
     "Session",
@@ -94,4 +99,5 @@ __all__ = [
     "Turn",
     "TurnDetail",
     "Turns",
+    "parse_scope",
 ]
