@@ -16,12 +16,12 @@ class ExpiringMap(Generic[_K, _V]):
 
     Args:
         size: How many entries there may be.
-        clock: The present, in seconds, on the scale of the `until` given to `put`.
+        ticks: Seconds that only go forward, as of `time.monotonic`.
     """
 
-    def __init__(self, size: int, clock: Callable[[], float]) -> None:
+    def __init__(self, size: int, ticks: Callable[[], float]) -> None:
         self._size = size
-        self._clock = clock
+        self._ticks = ticks
         self._entries: dict[_K, tuple[float, _V]] = {}
 
     def get(self, key: _K) -> _V | None:
@@ -29,17 +29,17 @@ class ExpiringMap(Generic[_K, _V]):
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if self._clock() < entry[0]:
+        if self._ticks() < entry[0]:
             return entry[1]
         del self._entries[key]
         return None
 
-    def put(self, key: _K, value: _V, *, until: float) -> None:
+    def put(self, key: _K, value: _V, *, for_s: float) -> None:
         entries = self._entries
         entries.pop(key, None)
         while len(entries) >= self._size:
             del entries[next(iter(entries))]
-        entries[key] = (until, value)
+        entries[key] = (self._ticks() + for_s, value)
 
     def clear(self) -> None:
         self._entries.clear()

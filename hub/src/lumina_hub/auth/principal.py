@@ -38,8 +38,8 @@ def module_id(slug: str) -> str:
 class Principal:
     """A person, a program or a module.
 
-    `scopes` are effective: what this very call may do. `expires_at` is when its credential ends, epoch seconds; `token_id`
-    tells tokens of one principal apart.
+    `scopes` are effective: what this very call may do. `expires_at` is when its credential ends, epoch seconds;
+    `token_id` tells tokens of one principal apart.
     """
 
     id: str

@@ -23,6 +23,8 @@ class AuditEvent(StrEnum):
     LOGIN_THROTTLED = "login_throttled"
     USER_ADDED = "user_added"
     USER_REMOVED = "user_removed"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
     ROLE_CHANGED = "role_changed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     KEYS_ROTATED = "keys_rotated"

@@ -36,7 +36,5 @@ class Revocations:
 
     async def covers(self, claims: Claims) -> bool:
         """Whether the token was revoked."""
-        token, before = await self._redis.mget(
-            _TOKEN.format(claims.token_id), _ISSUED_TO.format(claims.client_id)
-        )
+        token, before = await self._redis.mget(_TOKEN.format(claims.token_id), _ISSUED_TO.format(claims.client_id))
         return token is not None or (before is not None and claims.issued_at <= float(before))

@@ -36,8 +36,8 @@ def sign(claims: Claims, keys: KeyRing) -> str:
 def verify(token: str, keys: KeyRing, *, issuer: str, clock: Callable[[], float]) -> Claims:
     """The claims of a token that one of our keys signed for this hub, and whose time it is.
 
-    The key is the one of our own that the header's `kid` names. Whatever else the header offers (`jwk`, `jku`, `x5c`) is
-    not looked at, and there is one algorithm.
+    The key is the one of our own that the header's `kid` names. Whatever else the header offers (`jwk`, `jku`, `x5c`)
+    is not looked at, and there is one algorithm.
 
     Raises:
         InvalidToken: saying which of these does not hold.

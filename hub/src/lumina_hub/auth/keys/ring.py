@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -19,7 +20,7 @@ from lumina_core.indexing.files import replace_durably
 
 __all__ = ["ALGORITHM", "LONGEST_TOKEN_S", "KeyRing", "SigningKey"]
 
-ALGORITHM = "Ed25519"
+ALGORITHM: Final = "Ed25519"
 """RFC 9864: EdDSA on this one curve. Nothing else is signed with or accepted."""
 
 LONGEST_TOKEN_S = 3600.0
@@ -47,7 +48,7 @@ class KeyRing:
     def __init__(self, directory: Path, keys: list[SigningKey], clock: Callable[[], float]) -> None:
         """Use `open`."""
         self._directory = directory
-        self._keys = sorted(keys, key=lambda each: (each.made_at, each.kid))
+        self._keys = tuple(sorted(keys, key=lambda each: (each.made_at, each.kid)))
         self._clock = clock
 
     @classmethod
@@ -76,11 +77,11 @@ class KeyRing:
 
     def verifying(self) -> list[SigningKey]:
         """Every key that counts now, the newest first."""
-        now = self._clock()
-        followed_at = [each.made_at for each in self._keys[1:]] + [now]
+        keys, now = self._keys, self._clock()
+        followed_at = [each.made_at for each in keys[1:]] + [now]
         alive = (
             each
-            for each, successor_at in zip(self._keys, followed_at, strict=True)
+            for each, successor_at in zip(keys, followed_at, strict=True)
             if now <= successor_at + LONGEST_TOKEN_S + _SPARE_S
         )
         return list(alive)[::-1]
@@ -98,15 +99,15 @@ class KeyRing:
         path = self._path(made.kid)
         path.with_name(path.name + ".new").touch(mode=0o600)  # what is written keeps the mode of what is there
         replace_durably(path, json.dumps(content).encode())
-        self._keys.append(made)
+        self._keys = (*self._keys, made)
         self._drop_old()
         return made
 
     def _drop_old(self) -> None:
-        alive = self.verifying()
-        for old in [each for each in self._keys if each not in alive]:
+        alive = self.verifying()[::-1]
+        for old in set(self._keys) - set(alive):
             self._path(old.kid).unlink(missing_ok=True)
-            self._keys.remove(old)
+        self._keys = tuple(alive)
 
     def _path(self, kid: str) -> Path:
         return self._directory / f"{kid}.json"

@@ -1,4 +1,4 @@
-"""Browser sessions in Redis: `sessions:<digest>`. What is in the cookie is not kept, so a copy of Redis lets nobody in."""
+"""Browser sessions in Redis: `sessions:<digest>`. The cookie itself is not kept: a copy of Redis lets nobody in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lumina_core.drivers.redis_client import RedisClient
 
-__all__ = ["SESSION_COOKIE", "BrowserSession", "SessionStore"]
+__all__ = ["SESSION_COOKIE", "BrowserSession", "SessionStore", "public_id"]
 
 SESSION_COOKIE = "lumina_session"
 
@@ -30,11 +31,9 @@ class BrowserSession:
 
 
 class SessionStore:
-    """A session ends `idle_s` after it was last used, and `longest_s` after it began. Every method raises `RedisDown`."""
+    """A session ends `idle_s` after its last use, and `longest_s` after it began. Every method raises `RedisDown`."""
 
-    def __init__(
-        self, redis: RedisClient, *, idle_s: float, longest_s: float, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, redis: RedisClient, *, idle_s: float, longest_s: float, clock: Callable[[], float]) -> None:
         self._redis = redis
         self._idle_s = idle_s
         self._longest_s = longest_s
@@ -52,7 +51,7 @@ class SessionStore:
             seen_at=now,
             ends_at=now + self._longest_s,
         )
-        record = {
+        record: dict[Any, Any] = {
             "principal": principal,
             "proof": proof,
             "csrf_token": session.csrf_token,
@@ -62,7 +61,7 @@ class SessionStore:
         }
         key = _key(cookie)
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping=dict(record))
+            pipe.hset(key, mapping=record)
             pipe.pexpireat(key, self._forgotten_at_ms(session, now))
             await pipe.execute()
         return cookie, session
@@ -70,7 +69,7 @@ class SessionStore:
     async def get(self, cookie: str) -> BrowserSession | None:
         """The session of a cookie, if it goes on; it is noted, once a minute, that it was used."""
         key = _key(cookie)
-        record = await self._redis.hgetall(key)
+        record: dict[Any, Any] = await self._redis.hgetall(key)
         if not record:
             return None
         now = self._clock()
@@ -85,9 +84,7 @@ class SessionStore:
         if now >= min(session.ends_at, session.seen_at + self._idle_s):
             return None
         if now - session.seen_at >= min(_NOTED_EVERY_S, self._idle_s / 4):
-            await self._redis.eval(
-                _NOTE, 1, key, repr(now), str(self._forgotten_at_ms(session, now))
-            )
+            await self._redis.eval(_NOTE, 1, key, repr(now), str(self._forgotten_at_ms(session, now)))
         return session
 
     async def end(self, cookie: str) -> None:
@@ -106,6 +103,11 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 return 0
 """
+
+
+def public_id(cookie: str) -> str:
+    """What a session may be called without letting anybody into it."""
+    return hashlib.sha256(cookie.encode()).hexdigest()[:16]
 
 
 def _key(cookie: str) -> str:

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -17,8 +18,8 @@ from lumina_sdk.contract import ScopeSet
 __all__ = ["ApiToken", "ApiTokenStore", "digest_of", "new_token", "split"]
 
 _RECORD = "tokens:{}"
-_IDS = "tokens:ids"  # no id is spelt like this
-_USED = "tokens:used"
+_IDS = "tokens"
+_USED = "tokens-used"
 _TOKEN = re.compile(r"lum_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NOBODY = hashlib.sha256(b"").digest()
 _log = structlog.get_logger(__name__)
@@ -34,6 +35,7 @@ class ApiToken:
     scopes: ScopeSet
     creator: str
     created_at: float
+    is_client: bool = False
     expires_at: float | None = None
     last_used_at: float | None = None
 
@@ -64,17 +66,18 @@ class ApiTokenStore:
         self._redis = redis
 
     async def add(self, token: ApiToken) -> None:
-        record = {
+        record: dict[Any, Any] = {
             "name": token.name,
             "digest": token.digest.hex(),
             "scopes": str(token.scopes),
             "creator": token.creator,
             "created_at": repr(token.created_at),
+            "client": "yes" if token.is_client else "no",
         }
         if token.expires_at is not None:
             record["expires_at"] = repr(token.expires_at)
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(_RECORD.format(token.id), mapping=dict(record))
+            pipe.hset(_RECORD.format(token.id), mapping=record)
             pipe.sadd(_IDS, token.id)
             await pipe.execute()
 
@@ -86,6 +89,11 @@ class ApiTokenStore:
             pipe.hdel(_USED, id)
             removed, *_ = await pipe.execute()
         return bool(removed)
+
+    async def remove_made_by(self, creator: str) -> None:
+        for token in await self.all():
+            if token.creator == creator:
+                await self.remove(token.id)
 
     async def get(self, id: str) -> ApiToken | None:
         return _read(id, await self._redis.hgetall(_RECORD.format(id)))
@@ -101,7 +109,7 @@ class ApiTokenStore:
 
     async def all(self) -> list[ApiToken]:
         """Every token, the newest first."""
-        ids = sorted(await self._redis.smembers(_IDS))
+        ids = sorted(map(str, await self._redis.smembers(_IDS)))
         if not ids:
             return []
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -120,7 +128,7 @@ class ApiTokenStore:
         return bool(first)
 
 
-def _read(id: str, record: Mapping[str, str], used: str | None = None) -> ApiToken | None:
+def _read(id: str, record: Mapping[Any, Any], used: str | None = None) -> ApiToken | None:
     if not record:
         return None
     try:
@@ -131,6 +139,7 @@ def _read(id: str, record: Mapping[str, str], used: str | None = None) -> ApiTok
             scopes=ScopeSet.parse(record["scopes"]),
             creator=record["creator"],
             created_at=float(record["created_at"]),
+            is_client=record["client"] == "yes",
             expires_at=float(record["expires_at"]) if "expires_at" in record else None,
             last_used_at=float(used) if used is not None else None,
         )

@@ -16,8 +16,8 @@ from lumina_core.errors import InvalidInput
 __all__ = ["LONGEST", "SHORTEST", "Passwords", "check_password"]
 
 SHORTEST, LONGEST = 15, 256
-"""In characters. NIST SP 800-63B-4, section 3.1.1.2, asks for at least 15 where the password is the only factor, and for
-no rules on which characters it is made of."""
+"""In characters. NIST SP 800-63B-4, section 3.1.1.2, asks for at least 15 where the password is the only factor, and
+for no rules on which characters it is made of."""
 
 _T = TypeVar("_T")
 _FEWEST_LEFT = 8
