@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -60,7 +60,14 @@ class Auth:
 
 @asynccontextmanager
 async def open_auth(
-    home: Home, redis: RedisClient, log: GraphLog, settings: Settings, *, token_stores: Sequence[TokenStore] = ()
+    home: Home,
+    redis: RedisClient,
+    log: GraphLog,
+    settings: Settings,
+    *,
+    token_stores: Sequence[TokenStore] = (),
+    clock: Callable[[], float] = time.time,
+    ticks: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Auth]:
     """Know who is calling while the block runs.
 
@@ -70,8 +77,9 @@ async def open_auth(
         log: Takes the audit log.
         settings: How long things last.
         token_stores: Asked for a token nobody else knows, in order.
+        clock: The present, epoch seconds.
+        ticks: Seconds that only go forward.
     """
-    clock, ticks = time.time, time.monotonic
     owner = OwnerTokenStore(home.owner_token())
     keys = await asyncio.to_thread(KeyRing.open, home.path / "keys", clock=clock)
     audit = Audit(log, clock=clock)

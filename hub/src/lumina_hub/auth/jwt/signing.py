@@ -19,7 +19,7 @@ __all__ = ["LEEWAY_S", "is_signed", "sign", "verify"]
 LEEWAY_S = 5
 """How far two machines' clocks may be apart."""
 
-_FOREIGN = (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_FOREIGN = (JoseError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def is_signed(token: str) -> bool:

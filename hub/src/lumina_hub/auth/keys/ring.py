@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +35,7 @@ class SigningKey:
 
     kid: str
     made_at: float
-    key: OKPKey
+    key: OKPKey = field(compare=False, repr=False)
 
     def public(self) -> dict[str, object]:
         """What others need to verify with it: a public JWK."""
