@@ -19,7 +19,6 @@ __all__ = [
     "IssuedToken",
     "LoginRequest",
     "LoginSession",
-    "LoginSessions",
     "NewApiToken",
     "NewUser",
     "OAuthError",
@@ -38,7 +37,8 @@ __all__ = [
 UserName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,31}$", examples=["ada"])]
 """A user's name: lower case, 1 to 32 characters."""
 
-Password = Annotated[SecretStr, Field(min_length=12, max_length=1024)]
+Password = Annotated[SecretStr, Field(max_length=1024)]
+"""The hub says which are good enough, and why one is not."""
 
 
 class Role(StrEnum):
@@ -121,7 +121,6 @@ class ApiToken(WireModel):
     created_at: float
     expires_at: float | None = None
     last_used_at: float | None = None
-    revoked_at: float | None = None
 
 
 class IssuedToken(ApiToken):
@@ -192,12 +191,6 @@ class LoginSession(WireModel):
     csrf_token: str | None = None
     created_at: float
     expires_at: float
-
-
-class LoginSessions(WireModel):
-    """A user's sessions, newest first, without their CSRF tokens."""
-
-    sessions: tuple[LoginSession, ...]
 
 
 class SigningKeyInfo(WireModel):
