@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -19,6 +18,7 @@ from lumina_core.drivers.redis_server import RedisServer
 from lumina_core.graph.log import GraphLog
 from lumina_hub.app import create_app
 from lumina_hub.auth.opening import Auth, open_auth
+from lumina_hub.errors import NotReady
 from lumina_hub.home import Home
 from lumina_hub.settings import Settings
 
@@ -69,6 +69,16 @@ def log(tmp_path: Path) -> Iterator[GraphLog]:
 async def auth(settings: Settings, redis: RedisClient, log: GraphLog, clock: Clock) -> AsyncIterator[Auth]:
     async with open_auth(Home.open(settings.home), redis, log, settings, clock=clock, ticks=clock) as opened:
         yield opened
+
+
+class OnlyAuth:
+    """A runtime of which nothing but authentication has been opened yet."""
+
+    def __init__(self, auth: Auth) -> None:
+        self.auth = auth
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotReady
 
 
 @dataclass
@@ -146,7 +156,7 @@ def records(text: str) -> list[dict[str, Any]]:
 @pytest.fixture
 async def hub(auth: Auth, settings: Settings, tmp_path: Path) -> AsyncIterator[Hub]:
     app = create_app(settings)
-    app.state.runtime = SimpleNamespace(auth=auth)
+    app.state.runtime = OnlyAuth(auth)
     app.state.guard = auth.guard
     owner = bearer((settings.home / "owner.token").read_text().strip())
     transport = httpx.ASGITransport(app, client=("192.0.2.1", 1234))
