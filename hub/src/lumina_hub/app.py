@@ -12,7 +12,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from lumina_hub import problems
-from lumina_hub.auth.tokens import Authenticator, TokenStore
+from lumina_hub.auth.audit.endpoints import router as audit
+from lumina_hub.auth.authenticator import TokenStore
+from lumina_hub.auth.keys.endpoints import router as keys
+from lumina_hub.auth.oauth.endpoints import router as oauth
+from lumina_hub.auth.sessions.endpoints import router as sessions
+from lumina_hub.auth.tokens.endpoints import router as tokens
+from lumina_hub.auth.users.endpoints import router as users
 from lumina_hub.chat.endpoints import router as chat
 from lumina_hub.gateway.gateway import Gateway, GatewayLimits
 from lumina_hub.graph.endpoints import router as graph
@@ -33,11 +39,24 @@ from lumina_hub.version import VERSION
 
 __all__ = ["ROUTES", "HubApp", "create_app"]
 
-ROUTES: tuple[BaseRoute, ...] = tuple(
-    route
-    for router in (pages, health, chat, search, ingest, graph, reindex, status, metrics_routes)
-    for route in router.routes
+_ROUTERS = (
+    pages,
+    health,
+    chat,
+    search,
+    ingest,
+    graph,
+    reindex,
+    status,
+    metrics_routes,
+    oauth,
+    sessions,
+    tokens,
+    users,
+    keys,
+    audit,
 )
+ROUTES: tuple[BaseRoute, ...] = tuple(route for router in _ROUTERS for route in router.routes)
 
 
 class HubApp(FastAPI):
@@ -63,14 +82,15 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_runtime(settings, metrics) as runtime:
+        async with open_runtime(settings, metrics, token_stores=token_stores) as runtime:
             app.state.runtime = runtime
-            app.state.authenticator = Authenticator([runtime.owner, *token_stores])
+            app.state.guard = runtime.auth.guard
+            gateway.open(runtime.auth.guard, runtime.auth.issuer)
             try:
                 yield
             finally:
                 await gateway.close()
-                app.state.runtime = app.state.authenticator = None
+                app.state.runtime = app.state.guard = None
 
     middleware = [
         Middleware(gateway.in_front_of),
@@ -83,7 +103,7 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.cors_origins),
-                allow_methods=["GET", "POST", "DELETE"],
+                allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
                 expose_headers=["X-Request-ID", "Location"],
             ),

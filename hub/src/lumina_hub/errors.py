@@ -4,7 +4,11 @@ HubError
 ├── InvalidSettings       the settings cannot be used; nothing was started
 ├── Unauthenticated       nobody said who is calling
 ├── InvalidToken          the token is not, or no longer, known
+├── LoginRefused          no such user, or not with this password
+├── Throttled             too many attempts; the next one must wait
 ├── MissingScope          the caller may not do this
+├── NotForModules         a module may not do this, whatever its scopes
+├── MissingCsrfToken      a page may have sent this without the user knowing
 ├── BodyTooLarge          the request is larger than the hub reads
 ├── QuestionTooLong       the question is longer than the hub answers
 ├── UnknownRoute          nothing lives at this path
@@ -26,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 __all__ = [
     "AmbiguousPath",
@@ -33,15 +38,20 @@ __all__ = [
     "HubError",
     "InvalidSettings",
     "InvalidToken",
+    "LoginRefused",
     "MethodNotAllowed",
+    "MissingCsrfToken",
     "MissingScope",
     "ModuleBusy",
     "ModuleError",
+    "NotForModules",
     "NotReady",
     "QuestionTooLong",
     "RateLimited",
     "RequestTimeout",
     "SettingFinding",
+    "Throttled",
+    "TokenFault",
     "Unauthenticated",
     "UnknownRoute",
     "UpstreamBroken",
@@ -93,13 +103,51 @@ class Unauthenticated(HubError):
         )
 
 
+class TokenFault(StrEnum):
+    """What is wrong with a token; for the audit log. The caller learns only whether it has expired."""
+
+    UNKNOWN = "unknown"
+    MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown_key"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    SESSION_ENDED = "session_ended"
+
+
 class InvalidToken(HubError):
     """The token is not, or no longer, known."""
 
+    def __init__(self, fault: TokenFault = TokenFault.UNKNOWN) -> None:
+        self.fault = fault
+        if fault is TokenFault.EXPIRED:
+            super().__init__("The token has expired.", hint="Get a new one: repeating the request does not help.")
+        elif fault is TokenFault.SESSION_ENDED:
+            super().__init__("The session has ended.", hint="Log in again.")
+        else:
+            super().__init__(
+                "The token is unknown or no longer valid.",
+                hint="Read the token again: the owner's is in `owner.token` of the data directory this hub runs on.",
+            )
+
+
+class LoginRefused(HubError):
+    """No such user, or not with this password; which of the two is not said."""
+
     def __init__(self) -> None:
         super().__init__(
-            "The token is unknown or no longer valid.",
-            hint="Read the token again: the owner's is in `owner.token` of the data directory this hub runs on.",
+            "The name or the password is wrong.",
+            hint="Names are in lower case. `lumina user passwd NAME` gives a user a new password.",
+        )
+
+
+class Throttled(HubError):
+    """Too many attempts to log in; the next one may be made in `retry_after_s` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            "Too many attempts to log in.",
+            hint=f"Try again in {retry_after_s} s. The owner's token is not a password: the command line works.",
         )
 
 
@@ -111,6 +159,23 @@ class MissingScope(HubError):
         super().__init__(
             f"The token lacks the scope {' and '.join(repr(scope) for scope in self.missing)}.",
             hint="Use a token that was granted it.",
+        )
+
+
+class NotForModules(HubError):
+    """A module may not do this, whatever its scopes, for itself or for somebody."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"A module may not {what}.", hint="A person does this, in the UI or with `lumina`.")
+
+
+class MissingCsrfToken(HubError):
+    """The request is allowed by a cookie alone: a page elsewhere may have sent it without the user knowing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request that changes something and is allowed by a cookie needs the session's CSRF token.",
+            hint="Send it as `X-CSRF-Token`; `GET /api/v1/session` tells it.",
         )
 
 

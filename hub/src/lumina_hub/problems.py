@@ -80,6 +80,42 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         ),
     ),
     (
+        hub.LoginRefused,
+        ProblemType(
+            "login-refused",
+            401,
+            "The name or the password is wrong",
+            "Which of the two is not said. Repeated attempts are slowed down.",
+        ),
+    ),
+    (
+        hub.Throttled,
+        ProblemType(
+            "throttled",
+            429,
+            "Too many attempts",
+            "Logging in failed too often for this name or from this address. `Retry-After` says when to try again.",
+        ),
+    ),
+    (
+        hub.NotForModules,
+        ProblemType(
+            "not-for-modules",
+            403,
+            "No module may do this",
+            "A module makes no tokens and no users, whoever it acts for. A person does that.",
+        ),
+    ),
+    (
+        hub.MissingCsrfToken,
+        ProblemType(
+            "missing-csrf-token",
+            403,
+            "The CSRF token is missing",
+            "With a session's cookie, a request that changes something also needs the session's `X-CSRF-Token`.",
+        ),
+    ),
+    (
         hub.BodyTooLarge,
         ProblemType(
             "body-too-large", 413, "The request is too large", "Larger than `LUMINA_MAX_BODY_BYTES`; it was not read."
@@ -350,8 +386,12 @@ def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, hub.InvalidToken):
         return {
             "WWW-Authenticate": f'Bearer realm="{REALM}", error="invalid_token", '
-            'error_description="The token is unknown or no longer valid"'
+            f'error_description="{error.message.rstrip(".")}"'
         }
+    if isinstance(error, hub.LoginRefused):
+        return {"WWW-Authenticate": f'Bearer realm="{REALM}"'}
+    if isinstance(error, hub.Throttled):
+        return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, hub.MissingScope):
         return {
             "WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope", scope="{" ".join(error.missing)}"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from lumina_core.memory.recall import RecallSettings
 from lumina_core.memory.service import ChatMemory, MemorySettings
 from lumina_core.retrieval.search import Searcher
 from lumina_hub.answering import load_answerer
-from lumina_hub.auth.tokens import OwnerTokenStore
+from lumina_hub.auth.authenticator import TokenStore
+from lumina_hub.auth.opening import Auth, open_auth
 from lumina_hub.background import autosave, keep_ranks, running
 from lumina_hub.chat.service import ChatService
 from lumina_hub.foundations import Foundations, open_foundations
@@ -53,7 +54,7 @@ class Runtime:
     """What the routes use."""
 
     home: Home
-    owner: OwnerTokenStore
+    auth: Auth
     memory: ChatMemory
     chat: ChatService
     graph: GraphService
@@ -65,7 +66,9 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Runtime]:
+async def open_runtime(
+    settings: Settings, metrics: Metrics, *, token_stores: Sequence[TokenStore] = ()
+) -> AsyncIterator[Runtime]:
     """Hold the home and everything in it while the block runs.
 
     Raises:
@@ -76,8 +79,11 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
     home = Home.open(settings.home)
     async with AsyncExitStack() as stack:
         stack.enter_context(home.lock(now=time.time()))
-        owner = OwnerTokenStore(home.owner_token())
+        home.owner_token()  # before anything that takes time: whoever starts the hub looks for it
         parts = await stack.enter_async_context(open_foundations(settings))
+        auth = await stack.enter_async_context(
+            open_auth(home, parts.redis, parts.log, settings, token_stores=token_stores)
+        )
         memory = await stack.enter_async_context(_memory(parts, settings))
         answerer = await asyncio.to_thread(load_answerer, settings.answerer)
         starter = None
@@ -107,7 +113,7 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
         _log.info("hub_open", home=str(home.path), took_s=round(time.monotonic() - began_s, 2))
         yield Runtime(
             home=home,
-            owner=owner,
+            auth=auth,
             memory=memory,
             chat=ChatService(
                 memory,

@@ -55,13 +55,13 @@ def run(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
 async def serve(settings: Settings, *, listening: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; call `listening` with the URL once requests are taken."""
     home = Home.open(settings.home)
-    app = create_app(settings)
-    config = _config(settings, app)
     with _Stop() as stop:
         try:
             with _bound(settings, home) as listener:
+                url = _url(settings, listener)
+                app = create_app(settings.model_copy(update={"public_url": settings.public_url or url}))
+                config = _config(settings, app)
                 async with app.router.lifespan_context(app):
-                    url = _url(settings, listener)
 
                     def announce() -> None:
                         home.write_address(HubAddress(pid=os.getpid(), url=url, since=time.time()))

@@ -79,7 +79,22 @@ class Settings(BaseModel):
     behind_proxy: bool = Field(
         False, description="A proxy in front of the hub encrypts; allows listening beyond loopback without TLS."
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="The address clients reach the hub at, where that is not its own: it names the issuer of tokens.",
+    )
     cors_origins: Words = Field((), description="Web origins, comma-separated, whose pages may call the hub.")
+
+    access_token_s: int = Field(
+        900, ge=60, le=3600, description="Life, in seconds, of an access token that `/oauth/token` grants."
+    )
+    session_idle_s: int = Field(
+        43_200, ge=300, description="A browser session ends when it was not used for so many seconds."
+    )
+    session_longest_s: int = Field(
+        604_800, ge=300, description="A browser session ends so many seconds after its login, used or not."
+    )
 
     max_body_bytes: int = Field(262_144, ge=1024, description="Requests larger than this are refused unread.")
     max_question_chars: int = Field(8_000, ge=1, le=100_000, description="Longer questions are refused.")
@@ -137,6 +152,7 @@ class Settings(BaseModel):
         "models",
         "tls_cert",
         "tls_key",
+        "public_url",
         "redis_url",
         "redis_server",
         "qdrant_url",
@@ -170,6 +186,19 @@ class Settings(BaseModel):
     @property
     def models_dir(self) -> Path:
         return self.models or self.home / "models"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether callers reach the hub over TLS."""
+        return self.tls_cert is not None or self.behind_proxy
+
+    @property
+    def issuer(self) -> str:
+        """Who the hub is, in the tokens it signs (RFC 8414, section 2)."""
+        if self.public_url is not None:
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
     def source_of(self, name: str) -> ValueSource:
         """Where the value of `name` came from."""

@@ -19,13 +19,14 @@ __all__ = [
     "IssuedToken",
     "LoginRequest",
     "LoginSession",
-    "LoginSessions",
     "NewApiToken",
     "NewUser",
     "OAuthError",
     "OAuthErrorCode",
     "PrincipalInfo",
     "Role",
+    "SigningKeyInfo",
+    "SigningKeys",
     "TokenRequest",
     "TokenResponse",
     "UpdateUser",
@@ -36,7 +37,8 @@ __all__ = [
 UserName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,31}$", examples=["ada"])]
 """A user's name: lower case, 1 to 32 characters."""
 
-Password = Annotated[SecretStr, Field(min_length=12, max_length=1024)]
+Password = Annotated[SecretStr, Field(max_length=1024)]
+"""The hub says which are good enough, and why one is not."""
 
 
 class Role(StrEnum):
@@ -119,7 +121,6 @@ class ApiToken(WireModel):
     created_at: float
     expires_at: float | None = None
     last_used_at: float | None = None
-    revoked_at: float | None = None
 
 
 class IssuedToken(ApiToken):
@@ -192,10 +193,17 @@ class LoginSession(WireModel):
     expires_at: float
 
 
-class LoginSessions(WireModel):
-    """A user's sessions, newest first, without their CSRF tokens."""
+class SigningKeyInfo(WireModel):
+    """A key that verifies access tokens; `id` is its `kid`, `created_at` epoch seconds."""
 
-    sessions: tuple[LoginSession, ...]
+    id: str
+    created_at: float
+
+
+class SigningKeys(WireModel):
+    """The one that signs first."""
+
+    keys: tuple[SigningKeyInfo, ...]
 
 
 class AuditEntry(WireModel):

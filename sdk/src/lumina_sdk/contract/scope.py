@@ -54,6 +54,8 @@ class Scope(StrEnum):
     USE_LLM = "use:llm"
     USE_EMBEDDINGS = "use:embeddings"
     USE_NETWORK = "use:network"
+    READ_TOKENS = "read:tokens"
+    WRITE_TOKENS = "write:tokens"
     READ_METRICS = "read:metrics"
     READ_MODULES = "read:modules"
     ADMIN_MODULES = "admin:modules"
@@ -101,6 +103,8 @@ _SENTENCES: dict[Scope, str] = {
     Scope.USE_LLM: "Generate text with the language engine.",
     Scope.USE_EMBEDDINGS: "Turn texts into vectors.",
     Scope.USE_NETWORK: "Reach other machines, as for ingesting a page by its address.",
+    Scope.READ_TOKENS: "List one's own API tokens, without their secrets.",
+    Scope.WRITE_TOKENS: "Make API tokens that may do no more than their maker, and revoke one's own.",
     Scope.READ_METRICS: "Read metrics and the hub's status.",
     Scope.READ_MODULES: "List modules and their health.",
     Scope.ADMIN_MODULES: "Install, enable, disable and configure modules, and decide what they may do.",
