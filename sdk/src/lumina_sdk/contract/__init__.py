@@ -83,6 +83,7 @@ from lumina_sdk.contract.graph import (
     RestoreToPointRequest,
 )
 from lumina_sdk.contract.ingest import IngestJob, IngestJobs, IngestProblem, IngestRequest, JobState
+from lumina_sdk.contract.inspection import CodeEndpoint, CodeHandler, CodeJob, Inspection
 from lumina_sdk.contract.manifest import (
     API_VERSION,
     DeclaredScope,
@@ -93,6 +94,7 @@ from lumina_sdk.contract.manifest import (
     Method,
     PathTemplate,
     ScheduleEntry,
+    inconsistencies,
     manifest_schema,
     parameters_of,
     path_shape,
@@ -133,6 +135,7 @@ from lumina_sdk.contract.queue import (
     TakenItems,
     TakeRequest,
 )
+from lumina_sdk.contract.reserved import RESERVED_PARTS
 from lumina_sdk.contract.schedule import CronLine, Interval, interval_s
 from lumina_sdk.contract.scope import InvalidScope, ParsedScope, Scope, ScopeText, parse_scope
 from lumina_sdk.contract.scopes import ScopeSet
@@ -169,6 +172,7 @@ from lumina_sdk.contract.vectors import (
 __all__ = [
     "API_VERSION",
     "CORE_DEPENDENCIES",
+    "RESERVED_PARTS",
     "AckRequest",
     "AckResult",
     "AddArticles",
@@ -193,6 +197,9 @@ __all__ = [
     "ChatRequest",
     "ChatStart",
     "Citation",
+    "CodeEndpoint",
+    "CodeHandler",
+    "CodeJob",
     "Collection",
     "CollectionName",
     "Collections",
@@ -243,6 +250,7 @@ __all__ = [
     "IngestJobs",
     "IngestProblem",
     "IngestRequest",
+    "Inspection",
     "InstallModule",
     "Interval",
     "InvalidScope",
@@ -355,6 +363,7 @@ __all__ = [
     "VectorSearchRequest",
     "VectorSearchResponse",
     "event_type",
+    "inconsistencies",
     "interval_s",
     "manifest_schema",
     "parameters_of",
