@@ -20,7 +20,12 @@ HubError
 │   ├── ModuleBusy        it has as many calls as it takes at once
 │   ├── UpstreamUnreachable  nothing listens where it should, or it is left alone for a while
 │   ├── UpstreamBroken    it answers what is not HTTP, or breaks off
-│   └── UpstreamTimeout   it does not answer in time
+│   ├── UpstreamTimeout   it does not answer in time
+│   └── DidNotStart       it did not become ready
+├── InvalidModule         a module's manifest does not allow running it; `findings` say why
+├── InvalidModuleConfig   settings do not follow the module's schema; `findings` say where
+├── WaitsForGrants        a module asks for scopes nobody decided on; `undecided` names them
+├── InstallationFailed    a package cannot be built or installed
 └── NotReady              the hub is starting or stopping
 
 `problems.py` turns them into RFC 9457 problems; nothing else builds an error response.
@@ -32,10 +37,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lumina_sdk.contract import ModuleFinding
+
 __all__ = [
     "AmbiguousPath",
     "BodyTooLarge",
+    "DidNotStart",
     "HubError",
+    "InstallationFailed",
+    "InvalidModule",
+    "InvalidModuleConfig",
     "InvalidSettings",
     "InvalidToken",
     "LoginRefused",
@@ -57,6 +68,7 @@ __all__ = [
     "UpstreamBroken",
     "UpstreamTimeout",
     "UpstreamUnreachable",
+    "WaitsForGrants",
 ]
 
 
@@ -285,6 +297,61 @@ class UpstreamTimeout(ModuleError):
 
     def __init__(self, module: str, timeout_s: float) -> None:
         super().__init__(module, f"The module {module!r} said nothing for {timeout_s:g} s.")
+
+
+class DidNotStart(ModuleError):
+    """A module did not become ready."""
+
+    def __init__(self, module: str, reason: str, *, then: str) -> None:
+        super().__init__(module, f"The module {module!r} did not become ready: {reason}. {then}")
+
+
+class InvalidModule(HubError):
+    """A module's manifest does not allow running it. `findings` holds everything that is wrong."""
+
+    def __init__(self, module: str, findings: Sequence[ModuleFinding]) -> None:
+        self.findings = tuple(findings)
+        said = " ".join(finding.message for finding in self.findings[:3])
+        super().__init__(
+            f"The module {module!r} cannot be run as it is. {said}",
+            hint="`lumina plugin validate PATH` shows every finding with its line.",
+        )
+
+
+class InvalidModuleConfig(HubError):
+    """Settings do not follow a module's schema. `findings` are pairs of a place and what is wrong there."""
+
+    def __init__(self, module: str, findings: Sequence[tuple[str, str]]) -> None:
+        self.findings = tuple(findings)
+        said = "; ".join(f"{where}: {message}" if where else message for where, message in self.findings)
+        super().__init__(
+            f"These are no settings of the module {module!r}: {said}.",
+            hint=f"`lumina plugin config {module}` shows what it can be told.",
+        )
+
+
+class WaitsForGrants(HubError):
+    """A module asks for scopes nobody decided on; `undecided` names them."""
+
+    def __init__(self, module: str, undecided: Sequence[str]) -> None:
+        self.undecided = tuple(undecided)
+        super().__init__(
+            f"The module {module!r} asks for {', '.join(self.undecided)}, and nobody decided yet whether it may.",
+            hint=f"`lumina plugin grant {module} SCOPE …` grants some, `lumina plugin enable {module} --grant-all` all.",
+        )
+
+
+class InstallationFailed(HubError):
+    """A package cannot be built or installed. `said` is what pip said last."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+        lines = [line for line in said.splitlines() if line.strip()]
+        errors = [line.strip() for line in lines if line.lstrip().lower().startswith("error")]
+        super().__init__(
+            f"It cannot be installed: {(errors or lines or ['pip said nothing'])[-1]}",
+            hint="Nothing was changed. Try the same with pip in an environment of your own to see everything it says.",
+        )
 
 
 class NotReady(HubError):

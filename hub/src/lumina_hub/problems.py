@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,8 +193,53 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         ),
     ),
     (
+        hub.DidNotStart,
+        ProblemType(
+            "module-did-not-start",
+            502,
+            "The module did not start",
+            "It ended or was not ready in time; `module` names it, and its log says more. What ran before runs again.",
+        ),
+    ),
+    (
         hub.ModuleError,
         ProblemType("module-error", 502, "The module cannot answer", "`module` names it; the detail says why."),
+    ),
+    (
+        hub.InvalidModule,
+        ProblemType(
+            "invalid-module",
+            400,
+            "The module cannot be run",
+            "Its manifest does not allow it. `findings` holds everything that is wrong, by file and line.",
+        ),
+    ),
+    (
+        hub.InvalidModuleConfig,
+        ProblemType(
+            "invalid-module-config",
+            400,
+            "These are no settings of the module",
+            "They do not follow the schema in its manifest. `findings` says where. The settings stay as they were.",
+        ),
+    ),
+    (
+        hub.WaitsForGrants,
+        ProblemType(
+            "module-waits-for-grants",
+            409,
+            "The module waits for grants",
+            "It asks for scopes nobody decided on; `missing_scope` names them. Grant some or all of them, then repeat.",
+        ),
+    ),
+    (
+        hub.InstallationFailed,
+        ProblemType(
+            "installation-failed",
+            400,
+            "The module cannot be installed",
+            "Its package is not to be had, cannot be built or does not go together. What ran before still runs.",
+        ),
     ),
     (
         hub.NotReady,
@@ -308,7 +353,11 @@ def problem_of(error: Exception, *, instance: str | None = None, request_id: str
     """Describe an error on the wire. What is not of our trees is named but not described: it may hold anything."""
     kind = type_of(error)
     known = isinstance(error, hub.HubError | core.CoreError)
-    missing = error.missing if isinstance(error, hub.MissingScope) else ()
+    missing: Sequence[str] = ()
+    if isinstance(error, hub.MissingScope):
+        missing = error.missing
+    elif isinstance(error, hub.WaitsForGrants):
+        missing = error.undecided
     module = error.module if isinstance(error, hub.ModuleError) else None
     return Problem(
         type=kind.uri,
@@ -320,7 +369,17 @@ def problem_of(error: Exception, *, instance: str | None = None, request_id: str
         request_id=request_id,
         missing_scope=" ".join(missing) or None,
         module=module,
+        findings=_findings_of(error),
     )
+
+
+def _findings_of(error: Exception) -> tuple[Finding, ...]:
+    if isinstance(error, hub.InvalidModule):
+        places = ((it.path if it.line is None else f"{it.path}:{it.line}", it) for it in error.findings)
+        return tuple(Finding(where=place, message=f"{it.message} {it.hint}") for place, it in places)
+    if isinstance(error, hub.InvalidModuleConfig):
+        return tuple(Finding(where=where, message=message) for where, message in error.findings)
+    return ()
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

@@ -81,7 +81,7 @@ async def _pip(arguments: list[str], wheels: Path, report: Report) -> None:
     try:
         await _run([*command, *local, "--no-index"], report)
     except InstallationFailed as failure:
-        if not any(sign in failure.message for sign in _NOT_FOUND):
+        if not any(sign in failure.said for sign in _NOT_FOUND):
             raise
         report("Not everything is here; asking the package index")
         await _run([*command, *local], report)
