@@ -140,3 +140,9 @@ def test_what_stands_on_a_blocked_module_is_blocked_too():
     modules = [module("alpha", "nowhere"), module("beta", "alpha"), module("gamma", "beta")]
 
     assert resolve(modules, CORE).obstacles["gamma"] == (Blocked("beta"),)
+
+
+def test_a_module_that_is_there_and_broken_blocks_what_needs_it():
+    obstacles = resolve([module("alpha", "beta")], CORE, broken={"beta"}).obstacles
+
+    assert obstacles["alpha"] == (Blocked("beta"),)

@@ -14,7 +14,7 @@ from stevedore import NamedExtensionManager
 from lumina_hub.registry.records import ModuleRecord
 from lumina_sdk.contract import ModuleOrigin
 
-__all__ = ["GROUP", "MANIFEST", "Found", "discover"]
+__all__ = ["GROUP", "MANIFEST", "Found", "discover", "linked"]
 
 GROUP = "lumina.modules"
 MANIFEST = "manifest.yml"
@@ -48,13 +48,13 @@ class Found:
 
 
 def discover(folders: Path, state: Path, records: Mapping[str, ModuleRecord]) -> dict[str, Found]:
-    """Every module there is, by slug. One found in two ways counts as installed, else as registered, else as the
-    folder, else as the entry point.
+    """Every module there is, by slug. One found in several ways counts as linked, else as installed or registered, else
+    as the folder, else as the entry point.
 
     Args:
         folders: Holds modules as folders, each with a manifest.
         state: Holds what the hub keeps of each module, its environments among them.
-        records: What was installed or registered.
+        records: What was linked, installed or registered.
     """
     found: dict[str, Found] = {}
     for module in (*_recorded(state, records), *_in_folders(folders), *_entry_points()):
@@ -67,7 +67,9 @@ def discover(folders: Path, state: Path, records: Mapping[str, ModuleRecord]) ->
 
 def _recorded(state: Path, records: Mapping[str, ModuleRecord]) -> Iterator[Found]:
     for slug, record in records.items():
-        if record.installed is not None:
+        if record.linked is not None:
+            yield linked(slug, Path(record.linked))
+        elif record.installed is not None:
             environment = state / slug / record.installed.environment
             manifest = environment / record.installed.manifest
             yield Found(slug, ModuleOrigin.INSTALLED, manifest, environment)
@@ -75,10 +77,18 @@ def _recorded(state: Path, records: Mapping[str, ModuleRecord]) -> Iterator[Foun
             yield Found(slug, ModuleOrigin.URL, text=record.remote)
 
 
+def linked(slug: str, folder: Path) -> Found:
+    """A module that is run from a folder somewhere, with the environment in it if there is one."""
+    own = folder / ".venv"
+    environment = own if (own / "bin" / "python").exists() else None
+    return Found(slug, ModuleOrigin.FOLDER, folder / MANIFEST, environment, folder / "src")
+
+
 def _in_folders(folders: Path) -> Iterator[Found]:
     for manifest in sorted(folders.glob(f"*/{MANIFEST}")):
         folder = manifest.parent
-        yield Found(folder.name, ModuleOrigin.FOLDER, manifest, sources=folder / "src")
+        if not folder.name.startswith("."):
+            yield Found(folder.name, ModuleOrigin.FOLDER, manifest, sources=folder / "src")
 
 
 def _entry_points() -> Iterator[Found]:

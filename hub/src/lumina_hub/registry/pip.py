@@ -60,7 +60,7 @@ async def build_wheel(source: str, into: Path, wheels: Path, report: Report) -> 
     """
     report(f"Building {source}")
     await _pip(["wheel", "--no-deps", "--wheel-dir", str(into), source], wheels, report)
-    return next(into.glob("*.whl"))
+    return await asyncio.to_thread(lambda: next(into.glob("*.whl")))
 
 
 async def install(requirements: list[str], environment: Path, wheels: Path, report: Report) -> None:

@@ -36,6 +36,8 @@ class ModuleRecord(BaseModel):
         installed: The version that runs, if it was installed.
         waiting: A newer one that waits for a decision on what it asks for.
         remote: The manifest of a module that runs elsewhere, as it was registered.
+        remote_url: Where that manifest is.
+        linked: A folder it is run from for now, in place of what is installed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +48,8 @@ class ModuleRecord(BaseModel):
     installed: Installation | None = None
     waiting: Installation | None = None
     remote: str | None = None
+    remote_url: str | None = None
+    linked: str | None = None
 
 
 class RecordStore:
@@ -59,7 +63,7 @@ class RecordStore:
         records = {}
         for slug, text in (await self._redis.hgetall(_KEY)).items():
             try:
-                records[slug] = ModuleRecord.model_validate_json(text)
+                records[str(slug)] = ModuleRecord.model_validate_json(text)
             except ValidationError:
                 _log.error("module_record_unreadable", module=slug)
         return records

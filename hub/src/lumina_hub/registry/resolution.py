@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
@@ -66,12 +66,15 @@ class Resolution:
     obstacles: Mapping[str, tuple[Obstacle, ...]]
 
 
-def resolve(candidates: Iterable[Candidate], core: Mapping[str, str]) -> Resolution:
+def resolve(
+    candidates: Iterable[Candidate], core: Mapping[str, str], broken: Collection[str] = frozenset()
+) -> Resolution:
     """Order modules by what they need.
 
     Args:
-        candidates: Every module there is, in any order, each slug once.
+        candidates: Every module that could run, in any order, each slug once.
         core: The versions of Lumina's own parts, by distribution name.
+        broken: Modules that are there and cannot run, whatever they need.
     """
     known = {candidate.slug: candidate for candidate in candidates}
     versions = {**{slug: candidate.version for slug, candidate in known.items()}, **core}
@@ -80,9 +83,9 @@ def resolve(candidates: Iterable[Candidate], core: Mapping[str, str]) -> Resolut
     obstacles: dict[str, tuple[Obstacle, ...]] = {}
     for slug, candidate in known.items():
         found: list[Obstacle] = [
-            Unmet(requirement, versions.get(_name(requirement)))
-            for requirement in candidate.requirements
-            if not _is_met(requirement, versions)
+            Blocked(_name(it)) if _name(it) in broken else Unmet(it, versions.get(_name(it)))
+            for it in candidate.requirements
+            if not _is_met(it, versions)
         ]
         cycle = _way_back(slug, needs)
         if cycle is not None:
@@ -104,7 +107,7 @@ def _is_met(requirement: Requirement, versions: Mapping[str, str]) -> bool:
 
 def _way_back(slug: str, needs: Mapping[str, list[str]]) -> tuple[str, ...] | None:
     """The shortest way from a module to itself; of several the alphabetically first."""
-    ways = deque([(slug,)])
+    ways: deque[tuple[str, ...]] = deque([(slug,)])
     seen: set[str] = set()
     while ways:
         way = ways.popleft()
