@@ -13,7 +13,9 @@ PASSWORD = "four words not belonging"
 
 
 def lines(log: GraphLog) -> list[dict[str, object]]:
-    return [json.loads(line) for path in sorted(log.root.rglob("audit.ndjson")) for line in path.read_text().splitlines()]
+    return [
+        json.loads(line) for path in sorted(log.root.rglob("audit.ndjson")) for line in path.read_text().splitlines()
+    ]
 
 
 async def test_an_event_is_a_line_of_the_graph_log(log: GraphLog, clock) -> None:  # type: ignore[no-untyped-def]

@@ -115,7 +115,9 @@ def test_the_public_key_is_no_hmac_secret(keys: KeyRing, clock, claims: dict[str
 
 @pytest.mark.parametrize("algorithm", ["RS256", "HS256", "EdDSA"])
 def test_no_other_algorithm_is_accepted(keys: KeyRing, clock, claims: dict[str, Any], algorithm: str) -> None:  # type: ignore[no-untyped-def]
-    other = {"RS256": RSAKey.generate_key(2048), "HS256": OctKey.generate_key(256), "EdDSA": keys.signing.key}[algorithm]
+    other = {"RS256": RSAKey.generate_key(2048), "HS256": OctKey.generate_key(256), "EdDSA": keys.signing.key}[
+        algorithm
+    ]
     with pytest.warns() if algorithm == "EdDSA" else _quiet():
         forged = jwt.encode(header(keys, alg=algorithm), claims, other, algorithms=[algorithm])  # type: ignore[arg-type]
 
