@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from lumina_core.drivers.redis_client import RedisClient, connect_redis
 from lumina_core.drivers.redis_server import RedisServer
@@ -67,7 +68,9 @@ def log(tmp_path: Path) -> Iterator[GraphLog]:
 
 @pytest.fixture
 async def auth(settings: Settings, redis: RedisClient, log: GraphLog, clock: Clock) -> AsyncIterator[Auth]:
-    async with open_auth(Home.open(settings.home), redis, log, settings, clock=clock, ticks=clock) as opened:
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    home = Home.open(settings.home)
+    async with open_auth(home, redis, log, settings, hasher=quick, clock=clock, ticks=clock) as opened:
         yield opened
 
 
@@ -109,9 +112,7 @@ class Hub:
         assert response.status_code == 201, response.text
 
     async def log_in(self, name: str, password: str = PASSWORD, **headers: str) -> httpx.Response:
-        response = await self.client.post(
-            "/api/v1/session", json={"name": name, "password": password}, headers=headers
-        )
+        response = await self.client.post("/api/v1/session", json={"name": name, "password": password}, headers=headers)
         self.client.cookies.clear()
         return response
 

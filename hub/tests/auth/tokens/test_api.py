@@ -23,7 +23,7 @@ async def test_a_token_is_shown_once_and_kept_nowhere(hub, redis) -> None:  # ty
     issued = await hub.token("chat")
 
     listed = (await hub.client.get("/api/v1/tokens", headers=hub.owner)).text
-    kept = [key for key in await redis.keys("*")]
+    kept = list(await redis.keys("*"))
     values = [str(await redis.hgetall(key)) for key in kept if await redis.type(key) == "hash"]
     secret = issued["token"].rpartition("_")[2]
     assert issued["id"] in listed
@@ -92,7 +92,9 @@ async def test_a_token_with_another_secret_or_id_is_unknown(hub, wrong: str) -> 
     assert response.status_code == 401
 
 
-async def test_an_unknown_id_costs_the_comparison_that_a_wrong_secret_does(hub, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+async def test_an_unknown_id_costs_the_comparison_that_a_wrong_secret_does(
+    hub, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
     compared = []
     monkeypatch.setattr(
         "lumina_hub.auth.tokens.store.hmac.compare_digest", lambda one, other: bool(compared.append(len(other)))
@@ -150,7 +152,10 @@ async def test_a_module_makes_no_token_whoever_it_acts_for(hub) -> None:  # type
     from lumina_hub.auth.principal import EVERYTHING, Principal, PrincipalKind
 
     owner = Principal("owner", EVERYTHING, PrincipalKind.OWNER)
-    for token in (hub.auth.issuer.for_module("crawler", EVERYTHING), hub.auth.issuer.on_behalf(owner, "crawler", EVERYTHING)):
+    for token in (
+        hub.auth.issuer.for_module("crawler", EVERYTHING),
+        hub.auth.issuer.on_behalf(owner, "crawler", EVERYTHING),
+    ):
         for path, body in (
             ("/api/v1/tokens", {"name": "x", "scopes": ["chat"]}),
             ("/api/v1/users", {"name": "eve", "password": "four words not belonging"}),
