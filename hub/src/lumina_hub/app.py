@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
@@ -21,6 +22,7 @@ from lumina_hub.auth.tokens.endpoints import router as tokens
 from lumina_hub.auth.users.endpoints import router as users
 from lumina_hub.chat.endpoints import router as chat
 from lumina_hub.gateway.gateway import Gateway, GatewayLimits
+from lumina_hub.gateway.table import RouteTable
 from lumina_hub.graph.endpoints import router as graph
 from lumina_hub.health.endpoints import router as health
 from lumina_hub.ingest.endpoints import router as ingest
@@ -30,8 +32,10 @@ from lumina_hub.middleware.body_limit import BodyLimit
 from lumina_hub.middleware.request_log import RequestLog
 from lumina_hub.openapi import build_openapi
 from lumina_hub.pages.endpoints import router as pages
+from lumina_hub.registry.endpoints import router as modules
+from lumina_hub.registry.openapi import describe_modules
 from lumina_hub.reindex.endpoints import router as reindex
-from lumina_hub.runtime import open_runtime
+from lumina_hub.runtime import Runtime, open_runtime
 from lumina_hub.search.endpoints import router as search
 from lumina_hub.settings import Settings
 from lumina_hub.status.endpoints import router as status
@@ -55,6 +59,7 @@ _ROUTERS = (
     users,
     keys,
     audit,
+    modules,
 )
 ROUTES: tuple[BaseRoute, ...] = tuple(route for router in _ROUTERS for route in router.routes)
 
@@ -63,11 +68,26 @@ class HubApp(FastAPI):
     """FastAPI with our OpenAPI document, and the gateway in front of it."""
 
     gateway: Gateway
+    reserved: tuple[str, ...] = tuple(route.path_format for route in ROUTES if isinstance(route, APIRoute))
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
-            self.openapi_schema = build_openapi(self.title, self.version, self.routes)
+            document = build_openapi(self.title, self.version, self.routes)
+            runtime: Runtime | None = getattr(self.state, "runtime", None)
+            if runtime is not None:
+                runner = runtime.modules.registry.runner
+                describe_modules(document, (it.manifest for it in runner.running.values()), runner.descriptions)
+            self.openapi_schema = document
         return self.openapi_schema
+
+    def replace(self, table: RouteTable) -> None:
+        """Send callers to modules as the table says, from the next request on."""
+        self.gateway.replace(table)
+        self.note_descriptions()
+
+    def note_descriptions(self) -> None:
+        """Describe the routes anew when somebody asks."""
+        self.openapi_schema = None
 
 
 def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -> HubApp:
@@ -81,8 +101,8 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
     gateway = Gateway(metrics.gateway, GatewayLimits(max_body_bytes=settings.max_body_bytes))
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_runtime(settings, metrics, token_stores=token_stores) as runtime:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with open_runtime(settings, metrics, app, token_stores=token_stores) as runtime:
             app.state.runtime = runtime
             app.state.guard = runtime.auth.guard
             gateway.open(runtime.auth.guard, runtime.auth.issuer)
@@ -103,7 +123,7 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.cors_origins),
-                allow_methods=["GET", "POST", "PATCH", "DELETE"],
+                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
                 expose_headers=["X-Request-ID", "Location"],
             ),

@@ -16,6 +16,7 @@ from lumina_hub.errors import NotReady
 from lumina_hub.graph.service import GraphService
 from lumina_hub.health.service import HealthService
 from lumina_hub.ingest.service import IngestService
+from lumina_hub.registry.opening import ModuleParts
 from lumina_hub.reindex.service import ReindexService
 from lumina_hub.runtime import Runtime
 from lumina_hub.search.service import SearchService
@@ -29,6 +30,7 @@ __all__ = [
     "ingest_service",
     "key_ring",
     "key_service",
+    "module_registry",
     "oauth_service",
     "reindex_service",
     "search_service",
@@ -72,6 +74,10 @@ def key_ring(request: Request) -> KeyRing:
 
 def key_service(request: Request) -> KeyService:
     return _runtime(request).auth.key_service
+
+
+def module_registry(request: Request) -> ModuleParts:
+    return _runtime(request).modules
 
 
 def oauth_service(request: Request) -> OAuthService:

@@ -35,6 +35,8 @@ from lumina_hub.ingest.service import IngestService
 from lumina_hub.ingest.store import JobStore
 from lumina_hub.metrics.following import follow_indexer
 from lumina_hub.metrics.registry import Metrics
+from lumina_hub.registry.opening import ModuleParts, open_registry
+from lumina_hub.registry.running import Switchboard
 from lumina_hub.reindex.service import ReindexService
 from lumina_hub.search.service import SearchService
 from lumina_hub.settings import Settings
@@ -56,6 +58,7 @@ class Runtime:
     home: Home
     auth: Auth
     memory: ChatMemory
+    modules: ModuleParts
     chat: ChatService
     graph: GraphService
     health: HealthService
@@ -67,9 +70,15 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings, metrics: Metrics, *, token_stores: Sequence[TokenStore] = ()
+    settings: Settings, metrics: Metrics, switchboard: Switchboard, *, token_stores: Sequence[TokenStore] = ()
 ) -> AsyncIterator[Runtime]:
     """Hold the home and everything in it while the block runs.
+
+    Args:
+        settings: As `load_settings` built them.
+        metrics: What to measure in.
+        switchboard: Is told where modules answer.
+        token_stores: Asked for a token nobody else knows, in order.
 
     Raises:
         HomeLocked: another process holds the home, or its graph directory.
@@ -107,6 +116,7 @@ async def open_runtime(
             note_search=indexer.note_search,
             until_ready=first.wait,
         )
+        modules = await stack.enter_async_context(open_registry(settings, parts.redis, auth, metrics, switchboard))
         await ingest.resume()
         metrics.up_since.set(time.time())
         metrics.index_pending.set_function(lambda: count_pending(parts.graph.catalogue, indexer.progress.position))
@@ -115,6 +125,7 @@ async def open_runtime(
             home=home,
             auth=auth,
             memory=memory,
+            modules=modules,
             chat=ChatService(
                 memory,
                 search,
@@ -124,7 +135,7 @@ async def open_runtime(
                 gap_threshold=settings.gap_threshold,
             ),
             graph=GraphService(parts.graph, on_change=indexer.poke),
-            health=HealthService(_checks(parts, indexer, first)),
+            health=HealthService(_checks(parts, indexer, first, modules)),
             ingest=ingest,
             reindex=ReindexService(indexer, parts.graph, parts.worker_settings.cursor),
             search=search,
@@ -193,7 +204,7 @@ def _article_text(parts: Foundations) -> Callable[[ArticleId, str], str]:
     return read
 
 
-def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge) -> dict[str, Check]:
+def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge, modules: ModuleParts) -> dict[str, Check]:
     async def redis() -> None:
         await parts.redis.ping()
 
@@ -209,4 +220,14 @@ def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge) -> dict
         if not first.is_there:
             raise DependencyDown("Lumina's own documentation is being indexed")
 
-    return {"starter": first_knowledge, "redis": redis, "vector_store": vector_store, "indexer": following}
+    async def started() -> None:
+        if modules.registry.serves and not modules.registry.is_settled.is_set():
+            raise DependencyDown("modules are being started")
+
+    return {
+        "starter": first_knowledge,
+        "redis": redis,
+        "vector_store": vector_store,
+        "indexer": following,
+        "modules": started,
+    }

@@ -11,15 +11,16 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
 import uvloop
 
 from lumina_core.errors import Conflict, InvalidInput
-from lumina_hub.app import create_app
+from lumina_hub.app import HubApp, create_app
+from lumina_hub.background import running
 from lumina_hub.home import Home, HubAddress
 from lumina_hub.logs import configure_logs
 from lumina_hub.settings import Settings
@@ -70,8 +71,9 @@ async def serve(settings: Settings, *, listening: Callable[[str], None]) -> None
 
                     server = _Server(config, announce)
                     stop.asks(server)
-                    await server.serve(sockets=[listener])
-                    _log.info("stopping")
+                    async with _modules(app, settings):
+                        await server.serve(sockets=[listener])
+                        _log.info("stopping")
         except asyncio.CancelledError:
             if not stop.asked:
                 raise
@@ -142,6 +144,39 @@ class _Stop:
         else:
             self._server.should_exit = True
         self.asked = True
+
+
+@asynccontextmanager
+async def _modules(app: HubApp, settings: Settings) -> AsyncIterator[None]:
+    """Listen for modules on a Unix socket, in clear and for this user alone, and run them while the block does."""
+    modules = app.state.runtime.modules
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        ws="websockets-sansio",
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(settings.stop_timeout_s),
+    )
+    listens = asyncio.Event()
+    server = _Server(config, listens.set)
+    modules.socket.unlink(missing_ok=True)
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+        listener.bind(str(modules.socket))
+        modules.socket.chmod(0o600)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await listens.wait()
+            async with running([modules.registry.start()]):
+                yield
+        finally:
+            await modules.registry.stop()
+            server.should_exit = True
+            await serving
+            modules.socket.unlink(missing_ok=True)
 
 
 def _config(settings: Settings, app: object) -> uvicorn.Config:

@@ -69,6 +69,9 @@ class Settings(BaseModel):
     home: Path = Field(DEFAULT_HOME, description="The data directory: everything Lumina keeps, and `owner.token`.")
     graphs: Path | None = Field(None, description="The graph log, the source of truth. Unset: `graphs` in the home.")
     models: Path | None = Field(None, description="Converted embedding models. Unset: `models` in the home.")
+    modules: Path | None = Field(
+        None, description="A folder of modules, run from where they are. Unset: `modules` in the home."
+    )
 
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Anything but loopback needs TLS or `behind_proxy`."
@@ -150,6 +153,7 @@ class Settings(BaseModel):
     @field_validator(
         "graphs",
         "models",
+        "modules",
         "tls_cert",
         "tls_key",
         "public_url",
@@ -174,7 +178,7 @@ class Settings(BaseModel):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
-    @field_validator("home", "graphs", "models", "tls_cert", "tls_key", "redis_server")
+    @field_validator("home", "graphs", "models", "modules", "tls_cert", "tls_key", "redis_server")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
@@ -186,6 +190,10 @@ class Settings(BaseModel):
     @property
     def models_dir(self) -> Path:
         return self.models or self.home / "models"
+
+    @property
+    def modules_dir(self) -> Path:
+        return self.modules or self.home / "modules"
 
     @property
     def is_encrypted(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import structlog
+from pydantic import JsonValue
 
 from lumina_core.errors import Conflict, InvalidInput
 from lumina_hub.auth.audit.events import AuditEvent
@@ -137,9 +138,8 @@ class ModuleChanges:
             await registry.decide_on(slug, manifest, scopes, by)
             if waiting is not None:
                 await self._switch(slug, known, manifest, waiting)
-            elif registry.is_on(slug) and registry.serves and not known.faults:
-                if reason := await registry.runner.start(registry.runnable(slug, known, manifest)):
-                    raise DidNotStart(slug, reason, then="It is tried again.")
+            elif reason := await self._go_on(slug):
+                raise DidNotStart(slug, reason, then="It is tried again.")
             return registry.shown(slug)
 
     async def remove(self, slug: str, *, with_data: bool, by: Principal) -> None:
@@ -272,20 +272,21 @@ class ModuleChanges:
                     hint="Nothing was changed. Install or update what does not fit first.",
                 )
 
-    async def _go_on(self, slug: str) -> None:
-        """Start a module that is on, as it is now; nothing else is done where it cannot be."""
+    async def _go_on(self, slug: str) -> str:
+        """Start a module that is on, as it is now; returns why it is not well. One that cannot run is left alone."""
         registry = self._registry
         known = registry.shelf.modules.get(slug)
         if known is None or known.manifest is None or known.faults or not registry.is_on(slug) or not registry.serves:
-            return
-        if not decide(known.manifest, registry.record(slug).grants).undecided:
-            await registry.runner.start(registry.runnable(slug, known, known.manifest))
+            return ""
+        if decide(known.manifest, registry.record(slug).grants).undecided:
+            return ""
+        return await registry.runner.start(registry.runnable(slug, known, known.manifest))
 
     async def _examined(self, found: Found) -> Known:
         return Known(found, await asyncio.to_thread(examine, found, {}))
 
-    async def _note(self, event: AuditEvent, slug: str, by: Principal, **details: str) -> None:
-        await self._registry.audit.record(event, by=by.id, about=module_id(slug), **details)
+    async def _note(self, event: AuditEvent, slug: str, by: Principal, **details: JsonValue) -> None:
+        await self._registry.audit.record(event, by=by.id, about=module_id(slug), allowed=True, **details)
 
     def _refuse_another(self, known: Known) -> None:
         slug = known.found.slug

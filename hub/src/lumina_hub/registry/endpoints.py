@@ -60,7 +60,7 @@ async def read_manifest_schema() -> dict[str, Any]:
 @router.get("/api/v1/modules")
 async def list_modules(principal: ModulesRead, parts: Parts) -> Modules:
     """List the modules there are, with their states, by name."""
-    return await parts.registry.list()
+    return await parts.registry.modules()
 
 
 @router.post("/api/v1/modules", status_code=201, responses=_answers(201), response_model=None)

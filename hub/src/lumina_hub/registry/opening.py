@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import os
+import tempfile
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,6 +30,8 @@ from lumina_sdk.contract.names import CORE_DEPENDENCIES
 
 __all__ = ["ModuleParts", "open_registry"]
 
+_LONGEST_SOCKET_PATH = 100
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleParts:
@@ -37,6 +41,8 @@ class ModuleParts:
     changes: ModuleChanges
     works: Works
     logs_dir: Path
+    socket: Path
+    """Where the hub is to listen for modules before they are started."""
 
 
 class _Tokens:
@@ -56,9 +62,6 @@ async def open_registry(
     auth: Auth,
     metrics: Metrics,
     switchboard: Switchboard,
-    *,
-    reserved: Iterable[str],
-    on_change: Callable[[], None],
 ) -> AsyncIterator[ModuleParts]:
     """Know modules while the block runs; they run once `registry.start` was called, until it ends.
 
@@ -67,15 +70,12 @@ async def open_registry(
         redis: Holds what was decided.
         auth: Issues and ends modules' tokens, and takes note of decisions.
         metrics: What to measure in.
-        switchboard: The gateway.
-        reserved: Path templates no module may have.
-        on_change: Called when the modules' endpoints have changed.
+        switchboard: Is told where modules answer.
     """
     state = settings.home / "modules"
-    supervisor = Supervisor(
-        settings.home, hub_socket=settings.module_socket, tokens=auth.issuer, metrics=metrics.supervisor
-    )
-    runner = Runner(supervisor, switchboard, reserved=reserved, on_change=on_change)
+    socket = _socket_in(settings.home)
+    supervisor = Supervisor(settings.home, hub_socket=socket, tokens=auth.issuer, metrics=metrics.supervisor)
+    runner = Runner(supervisor, switchboard)
     shelf = Shelf(settings.modules_dir, state, {name: version(name) for name in CORE_DEPENDENCIES})
     tokens = _Tokens(auth.issuer, auth.revocations)
     registry = Registry(shelf, RecordStore(redis), runner, auth.audit, tokens)
@@ -88,4 +88,13 @@ async def open_registry(
         await registry.open()
         await changes.sweep()
         await stack.enter_async_context(running([runner.watch()]))
-        yield ModuleParts(registry, changes, works, supervisor.logs_dir)
+        yield ModuleParts(registry, changes, works, supervisor.logs_dir, socket)
+
+
+def _socket_in(home: Path) -> Path:
+    """A path for a Unix socket; elsewhere where the home's is too long for one."""
+    socket = home / "run" / "hub.sock"
+    if len(os.fsencode(socket)) > _LONGEST_SOCKET_PATH:
+        return Path(tempfile.mkdtemp(prefix="lumina-")) / "hub.sock"
+    socket.parent.mkdir(mode=0o700, exist_ok=True)
+    return socket

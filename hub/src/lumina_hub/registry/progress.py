@@ -64,8 +64,8 @@ class Works:
             return await work(report)
 
         task = asyncio.create_task(run())
-        self._tasks.add(task)  # type: ignore[arg-type]  # a set of tasks of every kind
-        task.add_done_callback(self._tasks.discard)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task
 
 

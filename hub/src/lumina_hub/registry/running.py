@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +64,17 @@ class Supervising(Protocol):
 
 
 class Switchboard(Protocol):
-    """What is needed of the gateway."""
+    """Tells callers the way to modules."""
 
-    def replace(self, table: RouteTable) -> None: ...
+    @property
+    def reserved(self) -> Sequence[str]:
+        """Path templates no module may have."""
+
+    def replace(self, table: RouteTable) -> None:
+        """Send callers where the table says, from the next request on."""
+
+    def note_descriptions(self) -> None:
+        """What modules say of their endpoints has changed."""
 
 
 @dataclass(slots=True)
@@ -82,9 +90,7 @@ class Runner:
 
     Args:
         supervisor: Keeps processes.
-        switchboard: Is given a new table with every change.
-        reserved: Path templates no module may have.
-        on_change: Called when the endpoints, or what is known of them, have changed.
+        switchboard: Is told of every change.
         connect: Makes an upstream of a slug at an address.
         clock: The present, epoch seconds.
     """
@@ -94,15 +100,11 @@ class Runner:
         supervisor: Supervising,
         switchboard: Switchboard,
         *,
-        reserved: Iterable[str] = (),
-        on_change: Callable[[], None] = lambda: None,
         connect: Callable[[str, Path | str], Upstream] = HttpUpstream,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._supervisor = supervisor
         self._switchboard = switchboard
-        self._reserved = tuple(reserved)
-        self._on_change = on_change
         self._connect = connect
         self._clock = clock
         self._running: dict[str, Runnable] = {}
@@ -122,7 +124,7 @@ class Runner:
     def check_paths(self, module: Runnable) -> None:
         """Raises `Conflict` if the module's endpoints lie where the core's or another running module's do."""
         others = (other for slug, other in self._running.items() if slug != module.slug)
-        RouteTable((self._routes(it, "http://unused") for it in (*others, module)), reserved=self._reserved)
+        RouteTable((self._routes(it, "http://unused") for it in (*others, module)), reserved=self._switchboard.reserved)
 
     async def start(self, module: Runnable) -> str:
         """Start a module, or start it anew as it is now; returns why it is not well, "" where it is.
@@ -153,6 +155,10 @@ class Runner:
         self._publish()
         await self._let_go(slug)
         await self._supervisor.stop(slug)
+
+    async def stop_all(self) -> None:
+        """Stop every module, all at the same time."""
+        await asyncio.gather(*(self.stop(slug) for slug in list(self._running)))
 
     def ailment(self, slug: str) -> str:
         """Why a running module is not well; "" where it is."""
@@ -211,7 +217,7 @@ class Runner:
         self._descriptions.pop(slug, None)
         if isinstance(found, dict):
             self._descriptions[slug] = found
-        self._on_change()
+        self._switchboard.note_descriptions()
 
     async def watch(self) -> None:
         """Ask modules that run elsewhere how they are, for ever."""
@@ -246,8 +252,7 @@ class Runner:
 
     def _publish(self) -> None:
         routes = [self._routes(module, self._address(module)) for module in self._running.values()]
-        self._switchboard.replace(RouteTable(routes, reserved=self._reserved))
-        self._on_change()
+        self._switchboard.replace(RouteTable(routes, reserved=self._switchboard.reserved))
 
     def _address(self, module: Runnable) -> Path | str:
         return module.manifest.url or self._supervisor.socket(module.slug)

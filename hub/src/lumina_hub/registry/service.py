@@ -96,7 +96,13 @@ class Registry:
             await asyncio.gather(*started.values())
         self.is_settled.set()
 
-    async def list(self) -> Modules:
+    async def stop(self) -> None:
+        """Stop all modules, which are on again when the hub starts next."""
+        async with self.changing:
+            self.serves = False
+            await self.runner.stop_all()
+
+    async def modules(self) -> Modules:
         """Every module, by name."""
         await self.look()
         modules = self.shelf.modules

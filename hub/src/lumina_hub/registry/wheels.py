@@ -15,7 +15,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -91,12 +91,11 @@ def _closure(requirements: Iterable[str]) -> Iterator[Distribution]:
 def _files(installed: Distribution, *, in_place: bool) -> Iterator[tuple[str, Path]]:
     """Names in the wheel, and where their content is. Scripts are left out: installing makes them anew."""
     for file in installed.files or ():
-        path = PurePosixPath(file)
-        of_metadata = path.parts[0].endswith(".dist-info")
-        if ".." in path.parts or "__pycache__" in path.parts or (in_place and not of_metadata):
+        of_metadata = file.parts[0].endswith(".dist-info")
+        if ".." in file.parts or "__pycache__" in file.parts or (in_place and not of_metadata):
             continue
-        if not (of_metadata and path.name in _OF_THIS_INSTALLATION):
-            yield str(path), Path(str(installed.locate_file(file)))
+        if not (of_metadata and file.name in _OF_THIS_INSTALLATION):
+            yield str(file), Path(str(installed.locate_file(file)))
     if in_place:
         package = _escaped(installed.name)
         spec = importlib.util.find_spec(package)

@@ -105,6 +105,7 @@ from lumina_sdk.contract.module import (
     GrantedScopes,
     GrantModule,
     InstallModule,
+    InstallProgress,
     LogLevel,
     ModuleConfig,
     ModuleDetail,
@@ -117,6 +118,7 @@ from lumina_sdk.contract.module import (
     ModuleState,
     ModuleSummary,
     PutModuleConfig,
+    UpgradeModule,
 )
 from lumina_sdk.contract.names import CORE_DEPENDENCIES, DependencyText, SemVer, Slug, StreamName
 from lumina_sdk.contract.pad import NewNote, NewPad, Note, Pad, PadDetail, Pads
@@ -253,6 +255,7 @@ __all__ = [
     "IngestRequest",
     "Inspection",
     "InstallModule",
+    "InstallProgress",
     "Interval",
     "InvalidScope",
     "IssuedToken",
@@ -359,6 +362,7 @@ __all__ = [
     "TurnDetail",
     "Turns",
     "UpdateUser",
+    "UpgradeModule",
     "UpsertPoints",
     "User",
     "Users",

@@ -18,6 +18,7 @@ __all__ = [
     "GrantModule",
     "GrantedScopes",
     "InstallModule",
+    "InstallProgress",
     "LogLevel",
     "ModuleConfig",
     "ModuleDetail",
@@ -30,6 +31,7 @@ __all__ = [
     "ModuleSummary",
     "Modules",
     "PutModuleConfig",
+    "UpgradeModule",
 ]
 
 Scopes = Annotated[tuple[ScopeText, ...], Field(max_length=100)]
@@ -38,7 +40,7 @@ Scopes = Annotated[tuple[ScopeText, ...], Field(max_length=100)]
 class ModuleState(StrEnum):
     """How far a module has come: `discovered → validated → granted → active`.
 
-    `waiting_for_grants`: valid, and asks for scopes nobody granted yet. `degraded`: enabled, and not well.
+    `waiting_for_grants`: switched on, and asks for scopes nobody decided on. `degraded`: enabled, and not well.
     `disabled`: switched off. `invalid`: found, and its manifest or its dependencies do not allow running it.
     """
 
@@ -130,10 +132,25 @@ class ModuleDetail(ModuleSummary):
 
 
 class InstallModule(RequestModel):
-    """What to install or upgrade to: a folder or wheel on the hub's machine, a package as PEP 508 writes it, or the URL
+    """What to install: a folder or wheel on the hub's machine, a package as PEP 508 writes it, or the URL
     of a manifest for a module that runs elsewhere."""
 
-    source: str = Field(min_length=1, max_length=4096, examples=["./my-module", "lumina-my-module >= 0.2"])
+    source: str = Field(min_length=1, max_length=4096, examples=["/srv/my-module", "lumina-my-module >= 0.2"])
+    in_place: bool = Field(
+        default=False, description="Run the folder `source` where it is, in place of what is installed, until removed."
+    )
+
+
+class UpgradeModule(RequestModel):
+    """The version to go over to. Without a source, the newest that is where the present one came from."""
+
+    source: str | None = Field(default=None, min_length=1, max_length=4096)
+
+
+class InstallProgress(WireModel):
+    """A line about an installation under way."""
+
+    line: str
 
 
 class GrantModule(RequestModel):
