@@ -7,6 +7,7 @@ from collections import deque
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from lumina_hub.gateway.metrics import GatewayMetrics
+from lumina_hub.supervisor.metrics import SupervisorMetrics
 
 __all__ = ["Metrics"]
 
@@ -66,6 +67,7 @@ class Metrics:
         self.index_pending = Gauge("lumina_index_pending_articles", "Articles not yet in the index", registry=registry)
         self.up_since = Gauge("lumina_start_time_seconds", "When the hub started, epoch seconds", registry=registry)
         self.gateway = GatewayMetrics(registry)
+        self.supervisor = SupervisorMetrics(registry)
         self._recent: deque[bool] = deque(maxlen=_HIT_WINDOW)
 
     def observe_request(self, route: str, method: str, status: int, took_s: float) -> None:
