@@ -65,7 +65,7 @@ class Tokens:
 class Modules:
     """A supervisor on a home, and callers of what it runs."""
 
-    def __init__(self, home: Path, folder: Path, registry: CollectorRegistry, pace: Pace = PACE) -> None:
+    def __init__(self, home: Path, folder: Path, registry: CollectorRegistry, pace: Pace = PACE, **more: Any) -> None:
         self.home = home
         self.folder = folder
         self.registry = registry
@@ -79,6 +79,7 @@ class Modules:
             metrics=SupervisorMetrics(registry),
             on_change=self._note,
             pace=pace,
+            **more,
         )
 
     def spec(self, slug: str = "almanac", **more: Any) -> ModuleSpec:
@@ -122,6 +123,12 @@ class Modules:
 
     async def until_state(self, state: ProcessState, slug: str = "almanac") -> ProcessStatus:
         return await self.until(lambda status: status.state is state, slug)
+
+    async def eventually(self, condition: Callable[[], bool]) -> None:
+        """Wait for what tells nobody when it happens."""
+        async with asyncio.timeout(BOUND_S):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
     def lines(self, slug: str = "almanac") -> list[dict[str, Any]]:
         path = self.supervisor.logs_dir / f"{slug}.log"

@@ -75,18 +75,22 @@ class ModuleChanges:
                 await self._note(AuditEvent.MODULE_INSTALLED, slug, by, version=installation.version)
         return self._registry.shown(slug)
 
-    async def upgrade(self, slug: str, source: str | None, *, by: Principal, report: Report) -> ModuleDetail:
+    async def upgrade(
+        self, slug: str, source: str | None, *, grant_all: bool, by: Principal, report: Report
+    ) -> ModuleDetail:
         """Install another version and go over to it. One that asks for more than was decided on waits beside the one
         that runs; one that does not become ready is taken out again.
 
         Args:
             slug: The module.
             source: Where the version is; None for where the present one came from.
+            grant_all: Allow the version all it asks for.
             by: Who asks.
             report: Is told what is being done.
 
         Raises:
             InvalidModule: its manifest is not as it should be.
+            MissingScope: with `grant_all`, `by` may not do themselves what they would grant.
             Conflict: the module was not installed, or the package is another module's.
             InstallationFailed: it cannot be built or installed.
             StorageFull: the disk is full.
@@ -107,6 +111,8 @@ class ModuleChanges:
                 raise Conflict(f"this is the module {built.manifest.name!r}, not {slug!r}", hint="Install it instead.")
             installation = await self._installer.install(built, report)
             async with self._registry.changing:
+                if grant_all:
+                    await self._registry.decide_on(slug, built.manifest, built.manifest.permissions, by)
                 return await self._take_up(slug, built, installation, by)
 
     async def grant(self, slug: str, scopes: tuple[str, ...], version: str | None, *, by: Principal) -> ModuleDetail:

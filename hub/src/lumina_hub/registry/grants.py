@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from lumina_sdk.contract import GrantedScopes, ScopeSet
 from lumina_sdk.contract.manifest import Manifest
 
-__all__ = ["Decision", "Grant", "decide", "with_grant"]
+__all__ = ["Decision", "Grant", "decide", "undecided_of", "with_grant"]
 
 _KEPT = 20
 
@@ -62,6 +62,11 @@ def decide(manifest: Manifest, grants: Sequence[Grant]) -> Decision:
     granted = ScopeSet(grant.scopes) & asked
     decided = ScopeSet(grant.asked)
     return Decision(granted | own, decided.missing(asked), granted.missing(asked), grant)
+
+
+def undecided_of(asked: Sequence[str], grants: Sequence[Grant]) -> tuple[str, ...]:
+    """What nobody decided on yet of what a version not seen before asks for."""
+    return ScopeSet(grants[-1].asked if grants else ()).missing(asked)
 
 
 def with_grant(grants: Sequence[Grant], grant: Grant) -> tuple[Grant, ...]:

@@ -93,6 +93,7 @@ class Installer:
             environment=environment.name,
             manifest=manifest.relative_to(environment).as_posix(),
             source=built.source,
+            asks=built.manifest.permissions,
         )
 
     def found(self, slug: str, installation: Installation) -> Found:

@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 
 class Installation(BaseModel):
     """A version in an environment of its own. `environment` is a folder in the module's own, `source` what was asked
-    for, `manifest` the manifest's path in the environment."""
+    for, `manifest` the manifest's path in the environment, `asks` the permissions in it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,6 +24,7 @@ class Installation(BaseModel):
     environment: str
     manifest: str
     source: str
+    asks: tuple[str, ...] = ()
 
 
 class ModuleRecord(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lumina_hub.registry.grants import decide
+from lumina_hub.registry.grants import decide, undecided_of
 from lumina_hub.registry.known import Known, Shelf
 from lumina_hub.registry.records import ModuleRecord
 from lumina_hub.registry.running import Runner
@@ -48,6 +48,7 @@ def detail_of(known: Known, record: ModuleRecord, runner: Runner, shelf: Shelf, 
         health=runner.health(slug),
         location=location,
         available_version=record.waiting.version if record.waiting is not None else None,
+        available_asks=undecided_of(record.waiting.asks, record.grants) if record.waiting is not None else (),
         depends_on=shelf.needs(slug),
         needed_by=shelf.needed_by(slug),
     )

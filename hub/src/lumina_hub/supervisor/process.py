@@ -7,9 +7,8 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +90,7 @@ class ModuleProcess:
         pace: Pace,
         policy: RestartPolicy,
         on_change: Callable[[ProcessStatus], None],
+        launcher: Sequence[str],
     ) -> None:
         self._spec = spec
         self._places = places
@@ -100,6 +100,7 @@ class ModuleProcess:
         self._pace = pace
         self._policy = policy
         self._on_change = on_change
+        self._launcher = launcher
         self._status = ProcessStatus(spec.slug, ProcessState.STARTING)
         self._upstream = HttpUpstream(spec.slug, places.socket)
         self._settled = asyncio.Event()
@@ -261,8 +262,9 @@ class ModuleProcess:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "lumina_hub.supervisor.launch"),
-            *(str(self._places.spec), str(os.getpid())),
+            *self._launcher,
+            str(self._places.spec),
+            str(os.getpid()),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -293,7 +295,7 @@ class ModuleProcess:
         pace = self._pace
         try:
             async with asyncio.timeout(pace.ready_s):
-                while not await self._answers(b"/_lumina/ready"):  # noqa: ASYNC110 - only asking tells
+                while not await self._answers(b"/_lumina/ready"):
                     await asyncio.sleep(pace.poll_s)
                     self._status = replace(self._status, walls=self._status.walls or self._walls())
         except TimeoutError:

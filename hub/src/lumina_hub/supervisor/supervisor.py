@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -42,6 +43,7 @@ class Supervisor:
         pace: Pace | None = None,
         now: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        launcher: Sequence[str] = (sys.executable, "-I", "-m", "lumina_hub.supervisor.launch"),
     ) -> None:
         """
         Args:
@@ -53,6 +55,7 @@ class Supervisor:
             pace: How patient to be.
             now: A clock in seconds that never goes back, for restarts.
             jitter: Gives numbers in [0, 1).
+            launcher: What builds the walls; tests put another machine's limits in this way.
         """
         self._home = home
         self._hub_socket = hub_socket
@@ -62,6 +65,7 @@ class Supervisor:
         self._pace = pace or Pace()
         self._now = now
         self._jitter = jitter
+        self._launcher = launcher
         self._modules: dict[str, ModuleProcess] = {}
         self._specs: dict[str, ModuleSpec] = {}
         self._cpu_s: dict[str, tuple[int, float, float]] = {}
@@ -87,6 +91,7 @@ class Supervisor:
             pace=self._pace,
             policy=RestartPolicy(self._pace, now=self._now, jitter=self._jitter),
             on_change=self._changed,
+            launcher=self._launcher,
         )
         self._modules[spec.slug] = process
         return await process.start()

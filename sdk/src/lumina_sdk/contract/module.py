@@ -117,7 +117,8 @@ class Modules(WireModel):
 class ModuleDetail(ModuleSummary):
     """A module, whole. `manifest` is None where it cannot be read; `findings` then says why.
 
-    `available_version` is set where a newer version is installed than the one that runs. `location` is a path or a URL.
+    `available_version` is set where a newer version is installed than the one that runs, and waits for a decision on
+    `available_asks`. `location` is a path or a URL.
     """
 
     manifest: Manifest | None = None
@@ -127,6 +128,7 @@ class ModuleDetail(ModuleSummary):
     health: ModuleHealth | None = None
     location: str = ""
     available_version: str | None = None
+    available_asks: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     needed_by: tuple[str, ...] = ()
 
@@ -145,6 +147,7 @@ class UpgradeModule(RequestModel):
     """The version to go over to. Without a source, the newest that is where the present one came from."""
 
     source: str | None = Field(default=None, min_length=1, max_length=4096)
+    grant_all: bool = Field(default=False, description="Allow the new version all it asks for, so that it never waits.")
 
 
 class InstallProgress(WireModel):
