@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lumina_hub.cli.options import Globals, collect, command
+from lumina_hub.cli.plugin.commands import app as plugin_app
 
 __all__ = ["app"]
 
@@ -32,6 +33,7 @@ eval_app = _group("Measure retrieval, answers and memory on your own data.")
 token_app = _group("API tokens: for programs, each with as much permission as it needs.")
 user_app = _group("Users: people who log in with a password.")
 app.add_typer(graph_app, name="graph")
+app.add_typer(plugin_app, name="plugin")
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 app.add_typer(eval_app, name="eval")

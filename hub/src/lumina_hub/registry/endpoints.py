@@ -125,9 +125,7 @@ async def upgrade_module(
     """
 
     async def work(report: Report) -> ModuleDetail:
-        return await parts.changes.upgrade(
-            name, body.source, grant_all=body.grant_all, by=principal, report=report
-        )
+        return await parts.changes.upgrade(name, body.source, grant_all=body.grant_all, by=principal, report=report)
 
     return await _answered(parts, work, request, accept, 200)
 
