@@ -24,6 +24,7 @@ from lumina_sdk.contract import (
     ModuleLogs,
     Modules,
     PutModuleConfig,
+    RestartModule,
     Scope,
     UpgradeModule,
 )
@@ -109,9 +110,9 @@ async def disable_module(name: str, principal: ModulesAdmin, parts: Parts) -> Mo
 
 
 @router.post("/api/v1/modules/{name}/restart")
-async def restart_module(name: str, principal: ModulesAdmin, parts: Parts) -> ModuleDetail:
+async def restart_module(name: str, body: RestartModule, principal: ModulesAdmin, parts: Parts) -> ModuleDetail:
     """Start a module anew, from what is there now."""
-    return await parts.registry.restart(name, by=principal)
+    return await parts.registry.restart(name, grant_all=body.grant_all, by=principal)
 
 
 @router.post("/api/v1/modules/{name}/upgrade", responses=_answers(200), response_model=None)

@@ -168,13 +168,14 @@ class Registry:
             await self.audit.record(AuditEvent.MODULE_DISABLED, by=by.id, about=module_id(slug))
             return self.shown(slug)
 
-    async def restart(self, slug: str, *, by: Principal) -> ModuleDetail:
+    async def restart(self, slug: str, *, grant_all: bool, by: Principal) -> ModuleDetail:
         """Start a module anew, from its manifest and sources as they are now, out of a crash loop too.
 
         Raises:
             InvalidModule: its manifest does not allow it any more; it goes on as it was.
             Conflict: it is off.
-            WaitsForGrants: its manifest asks for more now; it goes on as it was.
+            WaitsForGrants: its manifest asks for more now, and not with `grant_all`; it goes on as it was.
+            MissingScope: `by` may not grant what they cannot do themselves.
             DidNotStart: it did not become ready; it is tried again.
         """
         deny_modules(by, "restart modules")
@@ -185,6 +186,8 @@ class Registry:
             await self.look(anew=slug)
             known = self.known(slug)
             manifest = self.sound(known)
+            if grant_all:
+                await self.decide_on(slug, manifest, manifest.permissions, by)
             self.demand_decided(slug, manifest)
             runnable = self.runnable(slug, known, manifest)
             self.runner.check_paths(runnable)

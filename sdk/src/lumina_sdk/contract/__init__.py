@@ -118,6 +118,7 @@ from lumina_sdk.contract.module import (
     ModuleState,
     ModuleSummary,
     PutModuleConfig,
+    RestartModule,
     UpgradeModule,
 )
 from lumina_sdk.contract.names import CORE_DEPENDENCIES, DependencyText, SemVer, Slug, StreamName
@@ -325,6 +326,7 @@ __all__ = [
     "Reindex",
     "ReindexState",
     "ReplayRequest",
+    "RestartModule",
     "RestoreArticleRequest",
     "RestoreResult",
     "RestoreToPointRequest",

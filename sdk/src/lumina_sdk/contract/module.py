@@ -31,6 +31,7 @@ __all__ = [
     "ModuleSummary",
     "Modules",
     "PutModuleConfig",
+    "RestartModule",
     "UpgradeModule",
 ]
 
@@ -166,6 +167,12 @@ class GrantModule(RequestModel):
 class EnableModule(RequestModel):
     """Switch a module on. `grant_all` grants what its manifest asks for; without it, the problem
     `module-waits-for-grants` names what is not granted yet."""
+
+    grant_all: bool = False
+
+
+class RestartModule(RequestModel):
+    """Start a module anew. `grant_all` grants what its manifest asks for now."""
 
     grant_all: bool = False
 

@@ -83,9 +83,8 @@ async def _try(change: Callable[[], Awaitable[object]], said: Globals, hub: HubC
 
 
 async def _again(hub: HubConnection, name: str) -> None:
-    """Start it anew; a manifest that asks for more is granted that too."""
-    await hub.post(f"{module_path(name)}/disable", {})
-    await hub.post(f"{module_path(name)}/enable", {"grant_all": True})
+    """Start it anew; what its manifest asks for beyond what it did is granted too."""
+    await hub.post(f"{module_path(name)}/restart", {"grant_all": True})
 
 
 async def _leave(hub: HubConnection, name: str) -> None:

@@ -1,1 +1,1 @@
-"""{{ cookiecutter.description }}"""
+"""The module {{ cookiecutter.name }}."""
