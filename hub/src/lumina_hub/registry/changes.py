@@ -97,7 +97,7 @@ class ModuleChanges:
             DidNotStart: it did not become ready; the former version runs again.
         """
         deny_modules(by, "upgrade modules")
-        self._registry.known(slug)
+        await self._registry.find(slug)
         record = self._registry.record(slug)
         if record.remote is not None and record.remote_url is not None:
             return await self._upgrade_remote(slug, source or record.remote_url, by)
@@ -157,7 +157,7 @@ class ModuleChanges:
         deny_modules(by, "remove modules")
         registry = self._registry
         async with registry.changing:
-            known = registry.known(slug)
+            known = await registry.find(slug)
             record = registry.record(slug)
             if record.linked is not None and (record.installed is not None or record.remote is not None):
                 await registry.runner.stop(slug)

@@ -157,7 +157,7 @@ async def read_logs(
     limit: Annotated[int, Query(ge=1, le=10_000, description="How many lines, counted from the end.")] = 100,
 ) -> ModuleLogs:
     """What a module said last, oldest first."""
-    parts.registry.known(name)
+    await parts.registry.find(name)
     return ModuleLogs(name=name, lines=await asyncio.to_thread(read_log, parts.logs_dir, name, limit=limit))
 
 

@@ -160,7 +160,7 @@ class Registry:
         """
         deny_modules(by, "disable modules")
         async with self.changing:
-            self.known(slug)
+            await self.find(slug)
             self.demand_unneeded(slug, "Disable that first: lumina plugin disable {}")
             await self.save(slug, switched=False)
             await self.runner.stop(slug)
@@ -181,7 +181,7 @@ class Registry:
         deny_modules(by, "restart modules")
         async with self.changing:
             if not self.is_on(slug):
-                self.known(slug)
+                await self.find(slug)
                 raise Conflict(f"the module {slug!r} is off", hint=f"Enable it: lumina plugin enable {slug}")
             await self.look(anew=slug)
             known = self.known(slug)
@@ -197,7 +197,7 @@ class Registry:
 
     async def config(self, slug: str) -> ModuleConfig:
         """A module's settings, and their schema. Secrets are left out."""
-        manifest = self._readable(self.known(slug))
+        manifest = self._readable(await self.find(slug))
         values = shown(manifest, self.record(slug).config)
         return ModuleConfig(values=values, config_schema=manifest.config_schema)
 
@@ -210,7 +210,7 @@ class Registry:
         """
         deny_modules(by, "change the settings of modules")
         async with self.changing:
-            known = self.known(slug)
+            known = await self.find(slug)
             manifest = self._readable(known)
             before = self.record(slug).config
             after = kept_secrets(manifest, values, before)
@@ -232,7 +232,14 @@ class Registry:
         """A module as it was when somebody looked last."""
         return detail_of(self.known(slug), self.record(slug), self.runner, self.shelf, serves=self.serves)
 
+    async def find(self, slug: str) -> Known:
+        """A module, also one that was put there a moment ago."""
+        if slug not in self.shelf.modules:
+            await self.look()
+        return self.known(slug)
+
     def known(self, slug: str) -> Known:
+        """A module that was there when somebody looked last."""
         if slug not in self.shelf.modules:
             raise NotFound(f"there is no module {slug!r}", hint="`lumina plugin list` shows those there are.")
         return self.shelf.modules[slug]
