@@ -76,7 +76,7 @@ async def install(requirements: list[str], environment: Path, wheels: Path, repo
 
 async def _pip(arguments: list[str], wheels: Path, report: Report) -> None:
     """Run the hub's pip: first with what is here, and where that is not enough with the index too."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "-q", *arguments]
     local = ["--progress-bar", "off", "--find-links", str(wheels)]
     try:
         await _run([*command, *local, "--no-index"], report)

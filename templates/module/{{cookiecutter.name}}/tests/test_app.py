@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from lumina_sdk.testing import FakeHub, run_module
+
 from {{ cookiecutter.__package }}.app import module
 
 PATH = "/api/v1/{{ cookiecutter.name }}/tea"
@@ -40,6 +41,7 @@ async def test_no_more_articles_are_named_than_the_settings_say(fake_hub: FakeHu
 from __future__ import annotations
 
 from lumina_sdk.testing import FakeHub, run_module
+
 from {{ cookiecutter.__package }}.app import module
 
 
@@ -66,6 +68,7 @@ async def test_an_event_that_comes_twice_changes_nothing(fake_hub: FakeHub) -> N
 from __future__ import annotations
 
 from lumina_sdk.testing import FakeHub, run_module
+
 from {{ cookiecutter.__package }}.app import module
 
 

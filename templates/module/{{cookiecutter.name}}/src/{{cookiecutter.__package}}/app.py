@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
-
 from lumina_sdk.app import Caller, Module
+from pydantic import BaseModel, Field
 
 __all__ = ["module"]
 
