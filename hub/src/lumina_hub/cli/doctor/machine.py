@@ -81,7 +81,7 @@ def landlock(settings: Settings) -> Check:
         return warn(
             "landlock",
             "this kernel does not offer it",
-            "Modules could read and write what you can, unless namespaces hide it. Use Linux 5.13 or newer with Landlock.",
+            "Modules could read and write what you can, unless namespaces hide it. Use a Linux that has Landlock.",
         )
     if abi < ABI_SIGNALS:
         return warn(
