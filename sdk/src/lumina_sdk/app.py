@@ -148,6 +148,8 @@ class Module(Generic[ConfigT]):
         declared = _STREAM.validate_python(stream)
 
         def declare(function: _Function) -> _Function:
+            if any(handler.stream == declared for handler in self.handlers):
+                raise ValueError(f"{declared} has a handler already; call the other function from it")
             self.handlers.append(EventHandler.of(declared, function, concurrency=concurrency, lease_s=lease_s))
             return function
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -147,6 +148,10 @@ class HubClient:
     async def module(self, name: str) -> ModuleDetail:
         """One module, whole. Needs `read:modules`."""
         return await self._connection.ask(ModuleDetail, "GET", f"/api/v1/modules/{name}")
+
+    async def pause(self, attempt: int, *, longest_s: float) -> None:
+        """Wait as after the `attempt`th try that failed, up to `longest_s`: for loops that ask again and again."""
+        await replace(self._connection.retries, longest_s=longest_s).pause(attempt)
 
     async def aclose(self) -> None:
         """Close the connections. A client made by `on_behalf_of` leaves them to the one it came from."""
