@@ -11,6 +11,9 @@ __all__ = ["describe_modules"]
 
 _SCHEMAS = "#/components/schemas/"
 _TAKEN_OVER = ("parameters", "requestBody", "responses", "summary", "deprecated")
+_OF_FASTAPI = ("HTTPValidationError", "ValidationError")
+"""Schemas of what our problems take the place of."""
+
 _PROBLEMS = {
     "401": "No token, or not a valid one",
     "403": "The token lacks a scope",
@@ -37,6 +40,7 @@ def describe_modules(
     for manifest in sorted(manifests, key=lambda it: it.name):
         said = descriptions.get(manifest.name, {})
         schemas = _mapping(_mapping(said.get("components")).get("schemas"))
+        schemas = {name: schema for name, schema in schemas.items() if name not in _OF_FASTAPI}
         for name, schema in schemas.items():
             if isinstance(schema, Mapping):
                 renamed = _renamed(schema, manifest.name, schemas.keys())
@@ -63,6 +67,8 @@ def _operation(manifest: Manifest, endpoint: Endpoint, said: Mapping[str, Any]) 
     operation.setdefault("summary", endpoint.description)
     operation["parameters"] = _parameters(endpoint, operation.get("parameters"))
     responses = dict(_mapping(operation.get("responses")))
+    if "422" in responses:
+        responses["422"] = _problem("The request is malformed")
     if not any(status.startswith("2") for status in responses):
         responses["200"] = {"description": "What the module answers"}
     operation["responses"] = responses | {status: _problem(text) for status, text in _PROBLEMS.items()}
