@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from fastapi import Request
 
+from lumina_hub.auth.audit.service import Audit
+from lumina_hub.auth.keys.ring import KeyRing
+from lumina_hub.auth.keys.service import KeyService
+from lumina_hub.auth.oauth.service import OAuthService
+from lumina_hub.auth.sessions.service import SessionService
+from lumina_hub.auth.tokens.service import TokenService
+from lumina_hub.auth.users.service import UserService
 from lumina_hub.chat.service import ChatService
 from lumina_hub.errors import NotReady
 from lumina_hub.graph.service import GraphService
 from lumina_hub.health.service import HealthService
 from lumina_hub.ingest.service import IngestService
+from lumina_hub.registry.opening import ModuleParts
 from lumina_hub.reindex.service import ReindexService
 from lumina_hub.runtime import Runtime
 from lumina_hub.search.service import SearchService
 from lumina_hub.status.service import StatusService
 
 __all__ = [
+    "audit_log",
     "chat_service",
     "graph_service",
     "health_service",
     "ingest_service",
+    "key_ring",
+    "key_service",
+    "module_registry",
+    "oauth_service",
     "reindex_service",
     "search_service",
+    "session_service",
     "status_service",
+    "token_service",
+    "user_service",
 ]
 
 
@@ -30,6 +46,10 @@ def _runtime(request: Request) -> Runtime:
     if runtime is None:
         raise NotReady
     return runtime
+
+
+def audit_log(request: Request) -> Audit:
+    return _runtime(request).auth.audit
 
 
 def chat_service(request: Request) -> ChatService:
@@ -48,6 +68,22 @@ def ingest_service(request: Request) -> IngestService:
     return _runtime(request).ingest
 
 
+def key_ring(request: Request) -> KeyRing:
+    return _runtime(request).auth.keys
+
+
+def key_service(request: Request) -> KeyService:
+    return _runtime(request).auth.key_service
+
+
+def module_registry(request: Request) -> ModuleParts:
+    return _runtime(request).modules
+
+
+def oauth_service(request: Request) -> OAuthService:
+    return _runtime(request).auth.oauth
+
+
 def reindex_service(request: Request) -> ReindexService:
     return _runtime(request).reindex
 
@@ -56,5 +92,17 @@ def search_service(request: Request) -> SearchService:
     return _runtime(request).search
 
 
+def session_service(request: Request) -> SessionService:
+    return _runtime(request).auth.sessions
+
+
 def status_service(request: Request) -> StatusService:
     return _runtime(request).status
+
+
+def token_service(request: Request) -> TokenService:
+    return _runtime(request).auth.tokens
+
+
+def user_service(request: Request) -> UserService:
+    return _runtime(request).auth.users

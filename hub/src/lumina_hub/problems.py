@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,42 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         ),
     ),
     (
+        hub.LoginRefused,
+        ProblemType(
+            "login-refused",
+            401,
+            "The name or the password is wrong",
+            "Which of the two is not said. Repeated attempts are slowed down.",
+        ),
+    ),
+    (
+        hub.Throttled,
+        ProblemType(
+            "throttled",
+            429,
+            "Too many attempts",
+            "Logging in failed too often for this name or from this address. `Retry-After` says when to try again.",
+        ),
+    ),
+    (
+        hub.NotForModules,
+        ProblemType(
+            "not-for-modules",
+            403,
+            "No module may do this",
+            "A module makes no tokens and no users, whoever it acts for. A person does that.",
+        ),
+    ),
+    (
+        hub.MissingCsrfToken,
+        ProblemType(
+            "missing-csrf-token",
+            403,
+            "The CSRF token is missing",
+            "With a session's cookie, a request that changes something also needs the session's `X-CSRF-Token`.",
+        ),
+    ),
+    (
         hub.BodyTooLarge,
         ProblemType(
             "body-too-large", 413, "The request is too large", "Larger than `LUMINA_MAX_BODY_BYTES`; it was not read."
@@ -93,6 +130,115 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         hub.MethodNotAllowed,
         ProblemType(
             "method-not-allowed", 405, "Not with this method", "The path is right; `Allow` lists the methods it has."
+        ),
+    ),
+    (
+        hub.AmbiguousPath,
+        ProblemType(
+            "ambiguous-path",
+            400,
+            "The path can be read in two ways",
+            "It has an encoded slash, a dot segment, an empty segment or a broken escape. Nothing was called.",
+        ),
+    ),
+    (
+        hub.RequestTimeout,
+        ProblemType(
+            "request-timeout", 408, "The request did not come in time", "The caller stopped in the middle of its body."
+        ),
+    ),
+    (
+        hub.RateLimited,
+        ProblemType(
+            "rate-limited",
+            429,
+            "Too many calls",
+            "An endpoint takes so many calls of one caller. `Retry-After` says when the next one is let through.",
+        ),
+    ),
+    (
+        hub.ModuleBusy,
+        ProblemType(
+            "module-busy",
+            503,
+            "The module has its hands full",
+            "It has as many calls of this endpoint as it takes at once; `module` names it. Try again in a moment.",
+        ),
+    ),
+    (
+        hub.UpstreamUnreachable,
+        ProblemType(
+            "module-unreachable",
+            503,
+            "The module does not answer",
+            "It is not running, or failed so often that it is left alone for a while; `module` names it.",
+        ),
+    ),
+    (
+        hub.UpstreamBroken,
+        ProblemType(
+            "module-failed",
+            502,
+            "The module failed",
+            "It answered what is not HTTP, or broke off before it had answered; `module` names it.",
+        ),
+    ),
+    (
+        hub.UpstreamTimeout,
+        ProblemType(
+            "module-timeout",
+            504,
+            "The module did not answer in time",
+            "It said nothing for as long as its manifest allows; `module` names it. It may still do what it was asked.",
+        ),
+    ),
+    (
+        hub.DidNotStart,
+        ProblemType(
+            "module-did-not-start",
+            502,
+            "The module did not start",
+            "It ended or was not ready in time; `module` names it, and its log says more. What ran before runs again.",
+        ),
+    ),
+    (
+        hub.ModuleError,
+        ProblemType("module-error", 502, "The module cannot answer", "`module` names it; the detail says why."),
+    ),
+    (
+        hub.InvalidModule,
+        ProblemType(
+            "invalid-module",
+            400,
+            "The module cannot be run",
+            "Its manifest does not allow it. `findings` holds everything that is wrong, by file and line.",
+        ),
+    ),
+    (
+        hub.InvalidModuleConfig,
+        ProblemType(
+            "invalid-module-config",
+            400,
+            "These are no settings of the module",
+            "They do not follow the schema in its manifest. `findings` says where. The settings stay as they were.",
+        ),
+    ),
+    (
+        hub.WaitsForGrants,
+        ProblemType(
+            "module-waits-for-grants",
+            409,
+            "The module waits for grants",
+            "It asks for scopes nobody decided on; `missing_scope` names them. Grant some or all of them, then repeat.",
+        ),
+    ),
+    (
+        hub.InstallationFailed,
+        ProblemType(
+            "installation-failed",
+            400,
+            "The module cannot be installed",
+            "Its package is not to be had, cannot be built or does not go together. What ran before still runs.",
         ),
     ),
     (
@@ -207,7 +353,12 @@ def problem_of(error: Exception, *, instance: str | None = None, request_id: str
     """Describe an error on the wire. What is not of our trees is named but not described: it may hold anything."""
     kind = type_of(error)
     known = isinstance(error, hub.HubError | core.CoreError)
-    missing = error.missing if isinstance(error, hub.MissingScope) else ()
+    missing: Sequence[str] = ()
+    if isinstance(error, hub.MissingScope):
+        missing = error.missing
+    elif isinstance(error, hub.WaitsForGrants):
+        missing = error.undecided
+    module = error.module if isinstance(error, hub.ModuleError) else None
     return Problem(
         type=kind.uri,
         title=kind.title,
@@ -217,7 +368,18 @@ def problem_of(error: Exception, *, instance: str | None = None, request_id: str
         instance=instance,
         request_id=request_id,
         missing_scope=" ".join(missing) or None,
+        module=module,
+        findings=_findings_of(error),
     )
+
+
+def _findings_of(error: Exception) -> tuple[Finding, ...]:
+    if isinstance(error, hub.InvalidModule):
+        places = ((it.path if it.line is None else f"{it.path}:{it.line}", it) for it in error.findings)
+        return tuple(Finding(where=place, message=f"{it.message} {it.hint}") for place, it in places)
+    if isinstance(error, hub.InvalidModuleConfig):
+        return tuple(Finding(where=where, message=message) for where, message in error.findings)
+    return ()
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
@@ -283,14 +445,20 @@ def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, hub.InvalidToken):
         return {
             "WWW-Authenticate": f'Bearer realm="{REALM}", error="invalid_token", '
-            'error_description="The token is unknown or no longer valid"'
+            f'error_description="{error.message.rstrip(".")}"'
         }
+    if isinstance(error, hub.LoginRefused):
+        return {"WWW-Authenticate": f'Bearer realm="{REALM}"'}
+    if isinstance(error, hub.Throttled):
+        return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, hub.MissingScope):
         return {
             "WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope", scope="{" ".join(error.missing)}"'
         }
     if isinstance(error, hub.MethodNotAllowed):
         return {"Allow": error.allow}
+    if isinstance(error, hub.RateLimited | hub.ModuleBusy | hub.UpstreamUnreachable):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     if isinstance(error, hub.NotReady | core.DependencyDown):
         return {"Retry-After": _RETRY_AFTER_S}
     return {}

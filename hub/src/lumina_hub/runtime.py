@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from lumina_core.memory.recall import RecallSettings
 from lumina_core.memory.service import ChatMemory, MemorySettings
 from lumina_core.retrieval.search import Searcher
 from lumina_hub.answering import load_answerer
-from lumina_hub.auth.tokens import OwnerTokenStore
+from lumina_hub.auth.authenticator import TokenStore
+from lumina_hub.auth.opening import Auth, open_auth
 from lumina_hub.background import autosave, keep_ranks, running
 from lumina_hub.chat.service import ChatService
 from lumina_hub.foundations import Foundations, open_foundations
@@ -34,6 +35,8 @@ from lumina_hub.ingest.service import IngestService
 from lumina_hub.ingest.store import JobStore
 from lumina_hub.metrics.following import follow_indexer
 from lumina_hub.metrics.registry import Metrics
+from lumina_hub.registry.opening import ModuleParts, open_registry
+from lumina_hub.registry.running import Switchboard
 from lumina_hub.reindex.service import ReindexService
 from lumina_hub.search.service import SearchService
 from lumina_hub.settings import Settings
@@ -53,8 +56,9 @@ class Runtime:
     """What the routes use."""
 
     home: Home
-    owner: OwnerTokenStore
+    auth: Auth
     memory: ChatMemory
+    modules: ModuleParts
     chat: ChatService
     graph: GraphService
     health: HealthService
@@ -65,8 +69,16 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Runtime]:
+async def open_runtime(
+    settings: Settings, metrics: Metrics, switchboard: Switchboard, *, token_stores: Sequence[TokenStore] = ()
+) -> AsyncIterator[Runtime]:
     """Hold the home and everything in it while the block runs.
+
+    Args:
+        settings: As `load_settings` built them.
+        metrics: What to measure in.
+        switchboard: Is told where modules answer.
+        token_stores: Asked for a token nobody else knows, in order.
 
     Raises:
         HomeLocked: another process holds the home, or its graph directory.
@@ -76,8 +88,11 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
     home = Home.open(settings.home)
     async with AsyncExitStack() as stack:
         stack.enter_context(home.lock(now=time.time()))
-        owner = OwnerTokenStore(home.owner_token())
+        home.owner_token()  # before anything that takes time: whoever starts the hub looks for it
         parts = await stack.enter_async_context(open_foundations(settings))
+        auth = await stack.enter_async_context(
+            open_auth(home, parts.redis, parts.log, settings, token_stores=token_stores)
+        )
         memory = await stack.enter_async_context(_memory(parts, settings))
         answerer = await asyncio.to_thread(load_answerer, settings.answerer)
         starter = None
@@ -101,14 +116,16 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
             note_search=indexer.note_search,
             until_ready=first.wait,
         )
+        modules = await stack.enter_async_context(open_registry(settings, parts.redis, auth, metrics, switchboard))
         await ingest.resume()
         metrics.up_since.set(time.time())
         metrics.index_pending.set_function(lambda: count_pending(parts.graph.catalogue, indexer.progress.position))
         _log.info("hub_open", home=str(home.path), took_s=round(time.monotonic() - began_s, 2))
         yield Runtime(
             home=home,
-            owner=owner,
+            auth=auth,
             memory=memory,
+            modules=modules,
             chat=ChatService(
                 memory,
                 search,
@@ -118,7 +135,7 @@ async def open_runtime(settings: Settings, metrics: Metrics) -> AsyncIterator[Ru
                 gap_threshold=settings.gap_threshold,
             ),
             graph=GraphService(parts.graph, on_change=indexer.poke),
-            health=HealthService(_checks(parts, indexer, first)),
+            health=HealthService(_checks(parts, indexer, first, modules)),
             ingest=ingest,
             reindex=ReindexService(indexer, parts.graph, parts.worker_settings.cursor),
             search=search,
@@ -187,7 +204,7 @@ def _article_text(parts: Foundations) -> Callable[[ArticleId, str], str]:
     return read
 
 
-def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge) -> dict[str, Check]:
+def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge, modules: ModuleParts) -> dict[str, Check]:
     async def redis() -> None:
         await parts.redis.ping()
 
@@ -203,4 +220,14 @@ def _checks(parts: Foundations, indexer: Indexer, first: FirstKnowledge) -> dict
         if not first.is_there:
             raise DependencyDown("Lumina's own documentation is being indexed")
 
-    return {"starter": first_knowledge, "redis": redis, "vector_store": vector_store, "indexer": following}
+    async def started() -> None:
+        if modules.registry.serves and not modules.registry.is_settled.is_set():
+            raise DependencyDown("modules are being started")
+
+    return {
+        "starter": first_knowledge,
+        "redis": redis,
+        "vector_store": vector_store,
+        "indexer": following,
+        "modules": started,
+    }

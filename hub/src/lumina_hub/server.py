@@ -12,14 +12,16 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
+import uvloop
 
 from lumina_core.errors import Conflict, InvalidInput
-from lumina_hub.app import create_app
+from lumina_hub.app import HubApp, create_app
+from lumina_hub.background import running
 from lumina_hub.home import Home, HubAddress
 from lumina_hub.logs import configure_logs
 from lumina_hub.settings import Settings
@@ -49,19 +51,19 @@ def run(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
     def listening(url: str) -> None:
         announce(banner(settings, url))
 
-    asyncio.run(serve(settings, listening=listening))
+    uvloop.run(serve(settings, listening=listening))
 
 
 async def serve(settings: Settings, *, listening: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; call `listening` with the URL once requests are taken."""
     home = Home.open(settings.home)
-    app = create_app(settings)
-    config = _config(settings, app)
     with _Stop() as stop:
         try:
             with _bound(settings, home) as listener:
+                url = _url(settings, listener)
+                app = create_app(settings.model_copy(update={"public_url": settings.public_url or url}))
+                config = _config(settings, app)
                 async with app.router.lifespan_context(app):
-                    url = _url(settings, listener)
 
                     def announce() -> None:
                         gc.freeze()  # a collection would stop everything for as long as it looks through all this
@@ -72,8 +74,9 @@ async def serve(settings: Settings, *, listening: Callable[[str], None]) -> None
 
                     server = _Server(config, announce)
                     stop.asks(server)
-                    await server.serve(sockets=[listener])
-                    _log.info("stopping")
+                    async with _modules(app, settings):
+                        await server.serve(sockets=[listener])
+                        _log.info("stopping")
         except asyncio.CancelledError:
             if not stop.asked:
                 raise
@@ -146,6 +149,39 @@ class _Stop:
         self.asked = True
 
 
+@asynccontextmanager
+async def _modules(app: HubApp, settings: Settings) -> AsyncIterator[None]:
+    """Listen for modules on a Unix socket, in clear and for this user alone, and run them while the block does."""
+    modules = app.state.runtime.modules
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        ws="websockets-sansio",
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(settings.stop_timeout_s),
+    )
+    listens = asyncio.Event()
+    server = _Server(config, listens.set)
+    modules.socket.unlink(missing_ok=True)
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+        listener.bind(str(modules.socket))
+        modules.socket.chmod(0o600)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await listens.wait()
+            async with running([modules.registry.start()]):
+                yield
+        finally:
+            await modules.registry.stop()
+            server.should_exit = True
+            await serving
+            modules.socket.unlink(missing_ok=True)
+
+
 def _config(settings: Settings, app: object) -> uvicorn.Config:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
@@ -153,7 +189,8 @@ def _config(settings: Settings, app: object) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        ws="none",
+        http="httptools",
+        ws="websockets-sansio",
         proxy_headers=settings.behind_proxy,
         forwarded_allow_ips="*" if settings.behind_proxy else None,
         timeout_graceful_shutdown=math.ceil(settings.stop_timeout_s),

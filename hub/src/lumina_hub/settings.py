@@ -69,6 +69,9 @@ class Settings(BaseModel):
     home: Path = Field(DEFAULT_HOME, description="The data directory: everything Lumina keeps, and `owner.token`.")
     graphs: Path | None = Field(None, description="The graph log, the source of truth. Unset: `graphs` in the home.")
     models: Path | None = Field(None, description="Converted embedding models. Unset: `models` in the home.")
+    modules: Path | None = Field(
+        None, description="A folder of modules, run from where they are. Unset: `modules` in the home."
+    )
 
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Anything but loopback needs TLS or `behind_proxy`."
@@ -79,7 +82,22 @@ class Settings(BaseModel):
     behind_proxy: bool = Field(
         False, description="A proxy in front of the hub encrypts; allows listening beyond loopback without TLS."
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="The address clients reach the hub at, where that is not its own: it names the issuer of tokens.",
+    )
     cors_origins: Words = Field((), description="Web origins, comma-separated, whose pages may call the hub.")
+
+    access_token_s: int = Field(
+        900, ge=60, le=3600, description="Life, in seconds, of an access token that `/oauth/token` grants."
+    )
+    session_idle_s: int = Field(
+        43_200, ge=300, description="A browser session ends when it was not used for so many seconds."
+    )
+    session_longest_s: int = Field(
+        604_800, ge=300, description="A browser session ends so many seconds after its login, used or not."
+    )
 
     max_body_bytes: int = Field(262_144, ge=1024, description="Requests larger than this are refused unread.")
     max_question_chars: int = Field(8_000, ge=1, le=100_000, description="Longer questions are refused.")
@@ -135,8 +153,10 @@ class Settings(BaseModel):
     @field_validator(
         "graphs",
         "models",
+        "modules",
         "tls_cert",
         "tls_key",
+        "public_url",
         "redis_url",
         "redis_server",
         "qdrant_url",
@@ -158,7 +178,7 @@ class Settings(BaseModel):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
-    @field_validator("home", "graphs", "models", "tls_cert", "tls_key", "redis_server")
+    @field_validator("home", "graphs", "models", "modules", "tls_cert", "tls_key", "redis_server")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
@@ -170,6 +190,23 @@ class Settings(BaseModel):
     @property
     def models_dir(self) -> Path:
         return self.models or self.home / "models"
+
+    @property
+    def modules_dir(self) -> Path:
+        return self.modules or self.home / "modules"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether callers reach the hub over TLS."""
+        return self.tls_cert is not None or self.behind_proxy
+
+    @property
+    def issuer(self) -> str:
+        """Who the hub is, in the tokens it signs (RFC 8414, section 2)."""
+        if self.public_url is not None:
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
     def source_of(self, name: str) -> ValueSource:
         """Where the value of `name` came from."""

@@ -16,7 +16,7 @@ import pytest_asyncio
 from lumina_hub.app import HubApp, create_app
 from lumina_hub.auth.principal import Principal
 from lumina_hub.settings_sources import load_settings
-from lumina_sdk.contract import IngestJob
+from lumina_sdk.contract import IngestJob, ScopeSet
 
 
 class NamedScopes:
@@ -24,7 +24,7 @@ class NamedScopes:
 
     async def find(self, token: str) -> Principal | None:
         name, colon, scopes = token.partition(":")
-        return Principal(name, frozenset(scopes.split(","))) if colon else None
+        return Principal(name, ScopeSet(scopes.split(","))) if colon else None
 
 
 class Hub:

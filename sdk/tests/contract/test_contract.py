@@ -13,13 +13,15 @@ from lumina_sdk.contract import ChatRequest, JobState, Scope, SearchRequest, Tur
 MODELS = [kind for _, kind in inspect.getmembers(contract, inspect.isclass) if issubclass(kind, BaseModel)]
 
 
-def test_importing_the_contract_costs_pydantic_and_nothing_more() -> None:
+def test_importing_the_contract_costs_pydantic_and_packaging_and_nothing_more() -> None:
     program = "import sys, lumina_sdk.contract; print(*sorted({name.split('.')[0] for name in sys.modules}))"
 
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
     assert "pydantic" in loaded
-    assert not {"numpy", "httpx", "fastapi", "structlog", "lumina_core", "lumina_hub"} & set(loaded)
+    assert not {"numpy", "httpx", "fastapi", "structlog", "yaml", "jsonschema", "lumina_core", "lumina_hub"} & set(
+        loaded
+    )
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

@@ -87,7 +87,7 @@ class ChatService:
         )
         answer = await self._answered(understood.query, result)
         await self._memory.remember(
-            owner=principal.id,
+            owner=principal.owner,
             session=turn.session,
             question=question.query,
             answer=answer,
@@ -111,14 +111,14 @@ class ChatService:
         )
 
     async def sessions(self, principal: Principal, *, limit: int) -> Sessions:
-        found = await self._memory.sessions(principal.id, limit=limit)
+        found = await self._memory.sessions(principal.owner, limit=limit)
         return Sessions(sessions=tuple(session_out(summary) for summary in found))
 
     async def turns(
         self, principal: Principal, *, session: str | None, limit: int, before: str | None, embeddings: bool
     ) -> Turns:
         """Raises `NotFound` for a session or a `before` that the principal does not have."""
-        found = await self._memory.page(principal.id, session=session, limit=limit + 1, before=before)
+        found = await self._memory.page(principal.owner, session=session, limit=limit + 1, before=before)
         newest_first = found[::-1][:limit]
         return Turns(
             turns=tuple(turn_out(stored, embedding=embeddings) for stored in newest_first),
@@ -127,24 +127,24 @@ class ChatService:
 
     async def turn(self, turn_id: str, principal: Principal) -> TurnDetail:
         """Raises `NotFound`, also for another owner's."""
-        return turn_out(await self._memory.turn(turn_id, principal.id), embedding=True)
+        return turn_out(await self._memory.turn(turn_id, principal.owner), embedding=True)
 
     async def mark(self, turn_id: str, value: str, principal: Principal) -> Feedback:
         """Raises `NotFound`, also for another owner's, and `StorageFull`."""
-        kept = await self._memory.feedback(turn_id, principal.id, FeedbackValue(value))
+        kept = await self._memory.feedback(turn_id, principal.owner, FeedbackValue(value))
         self._metrics.feedback.labels(value).inc()
         return feedback_out(kept)
 
     async def _understood(self, question: ChatRequest, principal: Principal) -> Rewritten:
         if question.session is None:
             return Rewritten(question.query)
-        return await self._memory.stand_alone(principal.id, question.session, question.query)
+        return await self._memory.stand_alone(principal.owner, question.session, question.query)
 
     async def _recalled(self, principal: Principal, query: str) -> Sequence[Recalled]:
         """Past turns. An answer does not fail for want of them: what is down is told by the search beside this, and
         while their collection is made anew there are none."""
         try:
-            return await self._memory.recall(principal.id, query)
+            return await self._memory.recall(principal.owner, query)
         except (DependencyDown, NotFound) as error:
             _log.warning("recall_failed", reason=error.message)
             return ()

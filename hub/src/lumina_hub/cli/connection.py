@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -40,6 +41,34 @@ class HubConnection:
         """Send a request with a JSON body; fields that are None are left out."""
         said = None if body is None else {key: value for key, value in body.items() if value is not None}
         return await self._send("POST", path, body=said)
+
+    async def patch(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """Change a part of a resource."""
+        return await self._send("PATCH", path, body=body)
+
+    async def put(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """Replace a resource by a JSON body."""
+        return await self._send("PUT", path, body=body)
+
+    async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Send a request and read its answer as server-sent events: their names, and their data as JSON.
+
+        An event `error` is raised. Close it (`aclosing`) when leaving early.
+        """
+        said = {key: value for key, value in body.items() if value is not None}
+        headers = {"Accept": "text/event-stream"}
+        async with self._client.stream("POST", path, json=said, headers=headers) as response:
+            if response.is_error:
+                raise from_problem(response.status_code, await response.aread())
+            name = ""
+            async for line in response.aiter_lines():
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data" and name == "error":
+                    raise from_problem(json.loads(value)["status"], value.encode())
+                elif field == "data":
+                    yield name, value.encode()
 
     async def delete(self, path: str) -> bytes:
         return await self._send("DELETE", path)

@@ -6,6 +6,9 @@ from collections import deque
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from lumina_hub.gateway.metrics import GatewayMetrics
+from lumina_hub.supervisor.metrics import SupervisorMetrics
+
 __all__ = ["Metrics"]
 
 _REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -63,6 +66,8 @@ class Metrics:
         self.skipped = Counter("lumina_pages_skipped_total", "Pages that could not be parsed", registry=registry)
         self.index_pending = Gauge("lumina_index_pending_articles", "Articles not yet in the index", registry=registry)
         self.up_since = Gauge("lumina_start_time_seconds", "When the hub started, epoch seconds", registry=registry)
+        self.gateway = GatewayMetrics(registry)
+        self.supervisor = SupervisorMetrics(registry)
         self._recent: deque[bool] = deque(maxlen=_HIT_WINDOW)
 
     def observe_request(self, route: str, method: str, status: int, took_s: float) -> None:

@@ -10,6 +10,8 @@ from pydantic import Field
 from lumina_sdk.contract._model import RequestModel, WireModel
 
 __all__ = [
+    "AddArticles",
+    "AddedArticle",
     "ArticleDetail",
     "ArticleDiff",
     "ArticleLinks",
@@ -18,12 +20,15 @@ __all__ = [
     "ArticleSection",
     "ArticleSummary",
     "Articles",
+    "ArticlesAdded",
     "GraphChange",
     "GraphChanges",
     "GraphLogEntries",
     "GraphLogEntry",
     "LinkOut",
     "LogKind",
+    "NewArticle",
+    "PutLinks",
     "RecoveryPoint",
     "RecoveryPointRequest",
     "RecoveryPoints",
@@ -210,3 +215,51 @@ class GraphLogEntries(WireModel):
     """Newest first."""
 
     entries: tuple[GraphLogEntry, ...]
+
+
+class NewArticle(RequestModel):
+    """A state of a document to keep, as plain text with a blank line between paragraphs.
+
+    `name` is what stays the same between revisions: a wiki's title, a path, an address; with the source it makes the
+    article's id. `revision` None is the fingerprint of the text, `ts` None is now; `ts` is when the revision was made.
+    The source is the caller itself, as `module:almanac`, or `module:almanac.<source>`.
+    """
+
+    name: str = Field(min_length=1, max_length=1024)
+    title: str = Field(min_length=1, max_length=512)
+    text: str = Field(min_length=1)
+    url: str = Field(default="", max_length=4096)
+    source: str = Field(default="", max_length=64, pattern=r"^[a-z0-9_.-]*$")
+    revision: str | None = Field(default=None, min_length=1, max_length=128)
+    ts: float | None = None
+    summary: str = Field(default="", max_length=4000)
+    links: tuple[str, ...] = Field(default=(), max_length=10_000)
+    categories: tuple[str, ...] = Field(default=(), max_length=1000)
+    wikidata: str | None = Field(default=None, pattern=r"^Q[1-9][0-9]*$")
+
+
+class AddArticles(RequestModel):
+    """Articles to add; one whose revision is there already is passed over."""
+
+    articles: tuple[NewArticle, ...] = Field(min_length=1, max_length=100)
+
+
+class AddedArticle(WireModel):
+    """An article that was sent, and whether this revision is new."""
+
+    id: str
+    revision: str
+    new: bool
+
+
+class ArticlesAdded(WireModel):
+    """In the order sent. They are on disk; they are found once the index has followed."""
+
+    articles: tuple[AddedArticle, ...]
+
+
+class PutLinks(RequestModel):
+    """All an article is related to by one relation; it replaces what was there, and no titles remove the relation."""
+
+    relation: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["semantic"])
+    targets: tuple[str, ...] = Field(default=(), max_length=10_000, description="Titles, of the article's own source.")

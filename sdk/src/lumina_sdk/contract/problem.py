@@ -18,7 +18,8 @@ class Problem(WireModel):
     """RFC 9457, section 3, as `application/problem+json`. Branch on `type`, never on the prose.
 
     `type` is a relative URI, `/problems/<name>`; every name stands in the reference. `instance` is the path asked
-    for, `request_id` the id under which the hub's log holds the request, `hint` what the reader can do about it.
+    for, `request_id` the id under which the hub's log holds the request, `hint` what the reader can do about it,
+    `module` the module that could not answer.
     """
 
     type: str
@@ -29,4 +30,5 @@ class Problem(WireModel):
     hint: str | None = None
     request_id: str | None = None
     missing_scope: str | None = None
+    module: str | None = None
     findings: tuple[Finding, ...] = ()

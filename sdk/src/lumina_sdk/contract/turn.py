@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from lumina_sdk.contract._model import RequestModel, WireModel
-from lumina_sdk.contract.chat import Citation, Outcome
+from lumina_sdk.contract._model import Question, RequestModel, WireModel
+from lumina_sdk.contract.chat import SESSION_PATTERN, Citation, Outcome
 
-__all__ = ["Feedback", "FeedbackRequest", "Session", "Sessions", "Turn", "TurnDetail", "Turns"]
+__all__ = ["Feedback", "FeedbackRequest", "NewTurn", "Session", "Sessions", "Turn", "TurnDetail", "Turns"]
 
 
 class Turn(WireModel):
@@ -74,3 +74,15 @@ class Feedback(WireModel):
     turn: str
     value: Literal["up", "down"]
     ts: float
+
+
+class NewTurn(RequestModel):
+    """A question and its answer that came about elsewhere, to be remembered as a turn of the caller's."""
+
+    session: str = Field(pattern=SESSION_PATTERN)
+    user: Question
+    assistant: str = Field(min_length=1)
+    outcome: Outcome = Outcome.ANSWERED
+    confidence: float = Field(default=0, ge=0, le=1)
+    cite_ids: tuple[str, ...] = Field(default=(), max_length=100)
+    ts: float | None = Field(default=None, description="Epoch seconds; unset: now.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,13 +17,18 @@ import psutil
 from lumina_hub.cli.doctor.check import Check, fail, ok, warn
 from lumina_hub.cli.output import readable_bytes
 from lumina_hub.settings import Settings
+from lumina_hub.supervisor.landlock import ABI_FILES, ABI_SIGNALS, landlock_abi
 
-__all__ = ["CHECKS", "clock", "landlock_abi", "memory", "processor", "python", "sandbox"]
+__all__ = ["CHECKS", "clock", "landlock", "memory", "namespaces", "processor", "python"]
 
 _NEEDED = (3, 11)
 _LITTLE_MEMORY_BYTES = 1_000_000_000
-_LANDLOCK_CREATE_RULESET = 444  # the same on every architecture
-_LANDLOCK_VERSION_FLAG = 1
+_TRY_NAMESPACES = """
+import sys
+from pathlib import Path
+from lumina_hub.supervisor.rootfs import can_enter_root
+sys.exit(not can_enter_root(Path(sys.argv[1])))
+"""
 _NAMED_FLAGS = {
     "avx2": ("avx2",),
     "vnni": ("avx512_vnni", "avx_vnni"),
@@ -68,24 +74,36 @@ def memory(settings: Settings) -> Check:
     return ok("memory", found)
 
 
-def sandbox(settings: Settings) -> Check:
+def landlock(settings: Settings) -> Check:
+    """Keeps a module to its own files and, from its fourth version, off the network."""
     abi = landlock_abi()
-    if abi is None:
+    if abi < ABI_FILES:
         return warn(
             "landlock",
             "this kernel does not offer it",
-            "Modules will run without a sandbox. Enable Landlock in the kernel (Linux 5.13 or newer) to confine them.",
+            "Modules could read and write what you can, unless namespaces hide it. Use a Linux that has Landlock.",
         )
-    return ok("landlock", f"ABI {abi}")
+    if abi < ABI_SIGNALS:
+        return warn(
+            "landlock",
+            f"version {abi}",
+            f"From version {ABI_SIGNALS} (Linux 6.12) on it also keeps modules from sending signals to other programs.",
+        )
+    return ok("landlock", f"version {abi}")
 
 
-def landlock_abi() -> int | None:
-    """The version of Landlock the running kernel offers; None where it offers none."""
-    try:
-        version = ctypes.CDLL(None, use_errno=True).syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION_FLAG)
-    except (OSError, AttributeError):
-        return None
-    return version if version > 0 else None
+def namespaces(settings: Settings) -> Check:
+    """Keep a module from seeing any socket, file or process that is not its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        tried = subprocess.run([sys.executable, "-I", "-c", _TRY_NAMESPACES, folder], timeout=60, check=False)
+    if tried.returncode != 0:
+        return warn(
+            "namespaces",
+            "not allowed here",
+            "Modules can connect to Unix sockets of this user, Redis's among them. Allow unprivileged user namespaces, "
+            "or in a container the system calls unshare and mount.",
+        )
+    return ok("namespaces", "each module gets a root directory of its own")
 
 
 def clock(settings: Settings) -> Check:
@@ -106,4 +124,4 @@ def _newest_day(graphs: Path) -> str | None:
     return max(days, default=None)
 
 
-CHECKS: tuple[Callable[[Settings], Check], ...] = (python, processor, memory, sandbox, clock)
+CHECKS: tuple[Callable[[Settings], Check], ...] = (python, processor, memory, landlock, namespaces, clock)

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -147,8 +147,7 @@ class _Wire(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 — what a stream socket gives
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # what a stream socket gives; uvloop's is none by class
 
     def data_received(self, data: bytes) -> None:
         self.has_heard = True

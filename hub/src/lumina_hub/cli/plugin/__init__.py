@@ -1,0 +1,1 @@
+"""`lumina plugin`: writing modules, checking them, and deciding about those a hub has."""

@@ -1,0 +1,71 @@
+"""What the registry tells the supervisor about one module."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from lumina_hub.supervisor.spec import ProcessLimits
+from lumina_sdk.contract import ScopeSet
+from lumina_sdk.contract.manifest import Limits
+
+__all__ = ["ModuleSpec", "limits_of", "paths_of"]
+
+_MIB = 1024 * 1024
+_PATHS = "import sys; print('\\n'.join(dict.fromkeys([sys.prefix, sys.base_prefix, *filter(None, sys.path)])))"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSpec:
+    """A module that runs here.
+
+    Args:
+        slug: Its name.
+        command: What runs it: `(python, "-P", "-m", "lumina_sdk.serve")`.
+        entrypoint: Told to it as `LUMINA_ENTRYPOINT`.
+        manifest: Told to it as `LUMINA_MANIFEST`; it may read the folder the file is in.
+        readable: Interpreter and packages; see `paths_of`.
+        scopes: What its own token allows: its manifest ∩ the operator's grant.
+        config: Written to the file that `LUMINA_CONFIG_FILE` names.
+        network: It was granted `use:network`.
+        limits: What it may use.
+    """
+
+    slug: str
+    command: tuple[str, ...]
+    entrypoint: str = ""
+    manifest: Path | None = None
+    readable: tuple[Path, ...] = ()
+    scopes: ScopeSet = field(default_factory=ScopeSet)
+    config: Mapping[str, JsonValue] = field(default_factory=dict)
+    network: bool = False
+    limits: ProcessLimits = field(default_factory=ProcessLimits)
+
+
+def limits_of(limits: Limits) -> ProcessLimits:
+    """A manifest's limits, with ours where it sets none."""
+    ours = ProcessLimits()
+    return ProcessLimits(
+        memory_bytes=limits.memory_mb * _MIB if limits.memory_mb else ours.memory_bytes,
+        processes=limits.processes or ours.processes,
+        open_files=limits.open_files or ours.open_files,
+        file_bytes=limits.disk_mb * _MIB if limits.disk_mb else ours.file_bytes,
+    )
+
+
+def paths_of(python: Path) -> tuple[Path, ...]:
+    """The folders an interpreter reads: its own, its environment's, and those its packages are in. Asks it, unless it
+    is this one; takes the time of starting Python."""
+    if python == Path(sys.executable):
+        lines = list(dict.fromkeys([sys.prefix, sys.base_prefix, *filter(None, sys.path)]))
+    else:
+        answer = subprocess.run(
+            [str(python), "-P", "-c", _PATHS], capture_output=True, text=True, timeout=60, check=True
+        )
+        lines = answer.stdout.splitlines()
+    return tuple(Path(line) for line in lines if Path(line).is_absolute())
