@@ -23,7 +23,7 @@ async def token(hub: Any) -> dict[str, str]:
 async def ask(hub: Any, headers: dict[str, str]) -> str:
     response = await hub.client.post("/api/v1/chat", json={"query": "What is a turn?"}, headers=headers)
     assert response.status_code == 200, response.text
-    return f"/api/v1/chat/turns/{response.json()['turn_id']}"
+    return f"/api/v1/chat/turns/{response.json()['id']}"
 
 
 async def status(hub: Any, path: str, headers: dict[str, str]) -> int:
