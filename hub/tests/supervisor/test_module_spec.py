@@ -4,6 +4,8 @@ import sys
 import venv
 from pathlib import Path
 
+import pytest
+
 from lumina_hub.supervisor.module_spec import limits_of, paths_of
 from lumina_hub.supervisor.spec import ProcessLimits
 from lumina_sdk.contract.manifest import Limits
@@ -14,6 +16,13 @@ def test_of_this_interpreter_the_folders_of_its_packages_are_named() -> None:
 
     assert any((path / "lumina_hub").is_dir() for path in paths)
     assert Path(sys.prefix) in paths
+
+
+def test_the_folder_python_was_started_in_is_not_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert tmp_path not in paths_of(Path(sys.executable))
 
 
 def test_of_another_environment_nothing_is_run(tmp_path: Path) -> None:

@@ -57,11 +57,14 @@ def limits_of(limits: Limits) -> ProcessLimits:
 
 
 def paths_of(python: Path) -> tuple[Path, ...]:
-    """The folders an interpreter reads. Of this one: its own and those its packages are in. Of one in an environment made
-    with this one: the environment and the Python below. It is not asked, nor is a file of the environment: what is
-    installed there would have a say.
+    """The folders an interpreter reads. Of this one: its own and those its packages are in. Of one in an environment
+    made with this one: the environment and the Python below. It is not asked, nor is a file of the environment: what
+    is installed there would have a say.
     """
     if python == Path(sys.executable):
-        found = [sys.prefix, sys.base_prefix, *sys.path]
-        return tuple(Path(path) for path in dict.fromkeys(found) if Path(path).is_absolute())
+        found = [Path(path) for path in dict.fromkeys([sys.prefix, sys.base_prefix, *sys.path])]
+        private = (Path.cwd(), Path.home())  # `python -m` puts the folder it was started in on the path
+        return tuple(
+            path for path in found if path.is_absolute() and not any(one.is_relative_to(path) for one in private)
+        )
     return python.parent.parent, Path(sys.base_prefix)
