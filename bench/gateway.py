@@ -7,8 +7,8 @@ The peers check nothing. Rounds are interleaved: what else the machine does hits
 second it prints the processor time a proxy takes for one, which a busy machine changes less.
 
 `wrk` makes the load where it is installed (Debian has it), else a small loader of ours, which is slower than what it
-measures. nginx and aiohttp are measured where they are installed. configurable-http-proxy is installed with npm into the
-cache folder.
+measures. nginx and aiohttp are measured where they are installed. configurable-http-proxy is installed with npm into
+the cache folder.
 """
 
 from __future__ import annotations
