@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,10 +90,11 @@ class FileStore:
             if error.errno == errno.ELOOP:
                 raise _missing(path) from error
             raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _missing(path)
         file = os.fdopen(descriptor, "rb")
         try:
-            if not target.is_file():
-                raise _missing(path)
             return _describe(path, file), file
         except BaseException:
             file.close()
@@ -245,13 +247,13 @@ class Upload:
 
 
 def _describe(path: str, file: BinaryIO) -> StoredFile:
-    stat = os.fstat(file.fileno())
+    held = os.fstat(file.fileno())
     try:
         fingerprint = os.getxattr(file.fileno(), _ATTRIBUTE).decode()
     except OSError:
         fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
-    return StoredFile(path, stat.st_size, fingerprint, stat.st_mtime)
+    return StoredFile(path, held.st_size, fingerprint, held.st_mtime)
 
 
 @contextmanager
