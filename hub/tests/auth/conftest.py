@@ -8,17 +8,18 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from lumina_core.drivers.redis_client import RedisClient, connect_redis
 from lumina_core.drivers.redis_server import RedisServer
 from lumina_core.graph.log import GraphLog
 from lumina_hub.app import create_app
 from lumina_hub.auth.opening import Auth, open_auth
+from lumina_hub.errors import NotReady
 from lumina_hub.home import Home
 from lumina_hub.settings import Settings
 
@@ -67,8 +68,20 @@ def log(tmp_path: Path) -> Iterator[GraphLog]:
 
 @pytest.fixture
 async def auth(settings: Settings, redis: RedisClient, log: GraphLog, clock: Clock) -> AsyncIterator[Auth]:
-    async with open_auth(Home.open(settings.home), redis, log, settings, clock=clock, ticks=clock) as opened:
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    home = Home.open(settings.home)
+    async with open_auth(home, redis, log, settings, hasher=quick, clock=clock, ticks=clock) as opened:
         yield opened
+
+
+class OnlyAuth:
+    """A runtime of which nothing but authentication has been opened yet."""
+
+    def __init__(self, auth: Auth) -> None:
+        self.auth = auth
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotReady
 
 
 @dataclass
@@ -99,9 +112,7 @@ class Hub:
         assert response.status_code == 201, response.text
 
     async def log_in(self, name: str, password: str = PASSWORD, **headers: str) -> httpx.Response:
-        response = await self.client.post(
-            "/api/v1/session", json={"name": name, "password": password}, headers=headers
-        )
+        response = await self.client.post("/api/v1/session", json={"name": name, "password": password}, headers=headers)
         self.client.cookies.clear()
         return response
 
@@ -146,7 +157,7 @@ def records(text: str) -> list[dict[str, Any]]:
 @pytest.fixture
 async def hub(auth: Auth, settings: Settings, tmp_path: Path) -> AsyncIterator[Hub]:
     app = create_app(settings)
-    app.state.runtime = SimpleNamespace(auth=auth)
+    app.state.runtime = OnlyAuth(auth)
     app.state.guard = auth.guard
     owner = bearer((settings.home / "owner.token").read_text().strip())
     transport = httpx.ASGITransport(app, client=("192.0.2.1", 1234))

@@ -20,8 +20,8 @@ from lumina_hub.auth.access import (
     requires_part,
     scopes_of,
 )
-from lumina_hub.auth.principal import Principal
 from lumina_hub.auth.authenticator import Authenticator
+from lumina_hub.auth.principal import Principal
 from lumina_hub.settings import Settings
 from lumina_sdk.contract import Scope, ScopeSet
 

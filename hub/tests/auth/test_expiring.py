@@ -9,7 +9,9 @@ STEPS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5), st.integers(0, 
 
 
 @given(STEPS)
-def test_it_holds_what_was_put_last_until_its_time_is_over_and_never_too_much(steps: list[tuple[int, int, int]]) -> None:
+def test_it_holds_what_was_put_last_until_its_time_is_over_and_never_too_much(
+    steps: list[tuple[int, int, int]],
+) -> None:
     now = 0.0
     kept: ExpiringMap[int, int] = ExpiringMap(4, lambda: now)
     newest: dict[int, tuple[float, int]] = {}

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from argon2 import PasswordHasher
+
 from lumina_core.drivers.redis_client import RedisClient
 from lumina_core.graph.log import GraphLog
 from lumina_hub.auth.access import Guard
@@ -66,6 +68,7 @@ async def open_auth(
     settings: Settings,
     *,
     token_stores: Sequence[TokenStore] = (),
+    hasher: PasswordHasher | None = None,
     clock: Callable[[], float] = time.time,
     ticks: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Auth]:
@@ -77,6 +80,7 @@ async def open_auth(
         log: Takes the audit log.
         settings: How long things last.
         token_stores: Asked for a token nobody else knows, in order.
+        hasher: How passwords are hashed; None is what RFC 9106 asks for.
         clock: The present, epoch seconds.
         ticks: Seconds that only go forward.
     """
@@ -98,7 +102,7 @@ async def open_auth(
     issuer = TokenIssuer(keys, settings.issuer, clock=clock, ticks=ticks)
     with ThreadPoolExecutor(_HASHING_THREADS, thread_name_prefix="password") as threads:
         user_service = UserService(
-            users, tokens, Passwords(threads), audit, on_change=authenticator.forget, clock=clock
+            users, tokens, Passwords(threads, hasher), audit, on_change=authenticator.forget, clock=clock
         )
         throttle = LoginThrottle(redis, clock=clock)
         async with running([audit.keep()]):

@@ -29,11 +29,17 @@ app = _group(
 )
 graph_app = _group("What the log holds, how it changed, and going back.")
 eval_app = _group("Measure retrieval, answers and memory on your own data.")
+token_app = _group("API tokens: for programs, each with as much permission as it needs.")
+user_app = _group("Users: people who log in with a password.")
 app.add_typer(graph_app, name="graph")
+app.add_typer(token_app, name="token")
+app.add_typer(user_app, name="user")
 app.add_typer(eval_app, name="eval")
 
 Question = Annotated[str | None, typer.Argument(help="What you want to know. Without one: a conversation.")]
 Session = Annotated[str | None, typer.Option(help="Ask within this session, so that a follow-up is understood.")]
+UserName = Annotated[str, typer.Argument(help="The user's name, in lower case.")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 Article = Annotated[str, typer.Argument(help="An article's id (art_…) or its title.")]
 
 
@@ -52,6 +58,18 @@ def _graph(said: Globals) -> None:
 @eval_app.callback()
 @collect
 def _eval(said: Globals) -> None:
+    pass
+
+
+@token_app.callback()
+@collect
+def _token(said: Globals) -> None:
+    pass
+
+
+@user_app.callback()
+@collect
+def _user(said: Globals) -> None:
     pass
 
 
@@ -158,6 +176,21 @@ def config(said: Globals) -> None:
     from lumina_hub.cli import status
 
     status.config(said)
+
+
+@app.command()
+@command
+def audit(
+    said: Globals,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many events.")] = 20,
+    event: Annotated[str | None, typer.Option(help="Only events of this kind, such as refused.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="ID", help="Only what this one did, such as user:ann.")] = None,
+) -> None:
+    """Show grants, tokens, logins and refusals, newest first."""
+    from lumina_hub.cli import audit
+    from lumina_hub.cli.running import run
+
+    run(audit.show(said, limit=limit, event=event, by=by))
 
 
 @app.command()
@@ -286,3 +319,98 @@ def eval_memory(
     from lumina_hub.cli import evaluating
 
     evaluating.memory(said, dialogues)
+
+
+@token_app.command("create")
+@command
+def token_create(
+    said: Globals,
+    name: Annotated[str, typer.Argument(help="What it is for, for people.")],
+    scope: Annotated[list[str], typer.Option(help="What it may do, such as chat; give it once for each.")],
+    expires: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="When it ends, such as 12h or 30d. Default: never.")
+    ] = None,
+    client: Annotated[
+        bool, typer.Option("--client", help="Its id and secret are also good for POST /oauth/token.")
+    ] = False,
+) -> None:
+    """Make an API token and print it, this once."""
+    from lumina_hub.cli import tokens
+    from lumina_hub.cli.running import run
+
+    run(tokens.create(said, name, scopes=scope, expires=expires, client=client))
+
+
+@token_app.command("list")
+@command
+def token_list(said: Globals) -> None:
+    """List API tokens, without their secrets, newest first."""
+    from lumina_hub.cli import tokens
+    from lumina_hub.cli.running import run
+
+    run(tokens.listing(said))
+
+
+@token_app.command("revoke")
+@command
+def token_revoke(said: Globals, id: Annotated[str, typer.Argument(help="As `lumina token list` shows it.")]) -> None:
+    """End an API token, and those made with it."""
+    from lumina_hub.cli import tokens
+    from lumina_hub.cli.running import run
+
+    run(tokens.revoke(said, id))
+
+
+@token_app.command("rotate-keys")
+@command
+def token_rotate_keys(said: Globals) -> None:
+    """Sign access tokens with a new key from now on. Those signed before stay valid until they end."""
+    from lumina_hub.cli import tokens
+    from lumina_hub.cli.running import run
+
+    run(tokens.rotate_keys(said))
+
+
+@user_app.command("add")
+@command
+def user_add(
+    said: Globals,
+    name: UserName,
+    role: Annotated[str, typer.Option(help="owner, admin, member or viewer.")] = "member",
+    password_stdin: FromStdin = False,
+) -> None:
+    """Add a user; the password is asked for."""
+    from lumina_hub.cli import users
+    from lumina_hub.cli.running import run
+
+    run(users.add(said, name, role=role, from_stdin=password_stdin))
+
+
+@user_app.command("list")
+@command
+def user_list(said: Globals) -> None:
+    """List users by name."""
+    from lumina_hub.cli import users
+    from lumina_hub.cli.running import run
+
+    run(users.listing(said))
+
+
+@user_app.command("passwd")
+@command
+def user_passwd(said: Globals, name: UserName, password_stdin: FromStdin = False) -> None:
+    """Give a user a new password; every session of the user ends."""
+    from lumina_hub.cli import users
+    from lumina_hub.cli.running import run
+
+    run(users.passwd(said, name, from_stdin=password_stdin))
+
+
+@user_app.command("remove")
+@command
+def user_remove(said: Globals, name: UserName) -> None:
+    """Remove a user, with the user's sessions and tokens."""
+    from lumina_hub.cli import users
+    from lumina_hub.cli.running import run
+
+    run(users.remove(said, name))

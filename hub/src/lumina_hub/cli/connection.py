@@ -41,6 +41,10 @@ class HubConnection:
         said = None if body is None else {key: value for key, value in body.items() if value is not None}
         return await self._send("POST", path, body=said)
 
+    async def patch(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """Change a part of a resource."""
+        return await self._send("PATCH", path, body=body)
+
     async def delete(self, path: str) -> bytes:
         return await self._send("DELETE", path)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ from rich.table import Table
 from lumina_hub.cli.connection import HubConnection, connect
 from lumina_hub.cli.failures import MISUSED, Failure
 from lumina_hub.cli.options import Globals
-from lumina_hub.cli.output import data, note, print_raw_json
+from lumina_hub.cli.output import data, moment, note, print_raw_json
 from lumina_sdk.contract import (
     ArticleDetail,
     ArticleDiff,
@@ -47,7 +46,7 @@ async def log(said: Globals, *, limit: int, kind: str | None) -> None:
     for column in ("time", "event", "id", "title", "revision"):
         table.add_column(column, overflow="fold", no_wrap=column == "time")
     for entry in entries:
-        when = entry.day if entry.ts is None else _moment(entry.ts)
+        when = entry.day if entry.ts is None else moment(entry.ts)
         table.add_row(when, entry.event, entry.id or "", escape(entry.title or ""), _short(entry.revision or ""))
     data().print(table)
 
@@ -78,7 +77,7 @@ async def show(said: Globals, article: str, *, revision: str | None) -> None:
         print_raw_json(body)
         return
     found = ArticleDetail.model_validate_json(body)
-    facts = [found.id, f"revision {found.revision}", _moment(found.ts), found.url, found.wikidata or ""]
+    facts = [found.id, f"revision {found.revision}", moment(found.ts), found.url, found.wikidata or ""]
     data().print(f"[bold]{escape(found.title)}[/]")
     data().print("[dim]" + escape(" · ".join(fact for fact in facts if fact)) + "[/]\n")
     data().print(found.text, markup=False)
@@ -109,7 +108,7 @@ async def points(said: Globals) -> None:
     if not known:
         data().print('No recovery points yet. Make one with: lumina graph save "before the clean-up"')
     for point in known:
-        data().print(f"[dim]{_moment(point.ts)}[/]  {escape(point.name)}")
+        data().print(f"[dim]{moment(point.ts)}[/]  {escape(point.name)}")
 
 
 async def save(said: Globals, name: str) -> None:
@@ -169,10 +168,6 @@ def _before(revision: str, known: list[str]) -> str:
             status=MISUSED,
         )
     return known[place - 1]
-
-
-def _moment(ts: float) -> str:
-    return f"{datetime.fromtimestamp(ts, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _short(revision: str) -> str:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from rich.console import Console
 
-__all__ = ["complain", "data", "note", "notes", "print_json", "print_raw_json", "readable_bytes", "readable_duration"]
+__all__ = [
+    "complain",
+    "data",
+    "moment",
+    "note",
+    "notes",
+    "print_json",
+    "print_raw_json",
+    "readable_bytes",
+    "readable_duration",
+]
 
 
 @cache
@@ -44,6 +55,11 @@ def complain(message: str, hint: str | None) -> None:
     notes().print(message, markup=False)
     if hint:
         notes().print(hint, markup=False)
+
+
+def moment(ts: float) -> str:
+    """Epoch seconds as a time in UTC."""
+    return f"{datetime.fromtimestamp(ts, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def readable_bytes(size: float) -> str:
