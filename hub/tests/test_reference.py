@@ -7,6 +7,7 @@ import pytest
 from lumina_hub.problems import PROBLEM_TYPES
 from lumina_hub.reference import main, pages
 from lumina_hub.settings import Settings
+from lumina_sdk.check import CODES
 from lumina_sdk.contract import Scope
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -20,6 +21,11 @@ def test_the_checked_in_page_is_fresh(name: str) -> None:
 @pytest.mark.parametrize("scope", sorted(Scope))
 def test_every_scope_has_a_heading_in_the_reference(scope: Scope) -> None:
     assert f"\n### `{scope}`\n" in pages()["scopes.md"]
+
+
+@pytest.mark.parametrize("name", sorted(code.name for code in CODES))
+def test_every_check_has_a_heading_in_the_reference(name: str) -> None:
+    assert f"\n## `{name}`\n" in pages()["module-checks.md"]
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))

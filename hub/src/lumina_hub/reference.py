@@ -19,6 +19,7 @@ from lumina_hub.auth.access import scopes_of
 from lumina_hub.problems import PROBLEM_TYPES
 from lumina_hub.settings import SeedName, Settings, is_secret
 from lumina_hub.settings_sources import PREFIX
+from lumina_sdk.check import CODES
 from lumina_sdk.contract import Scope, manifest_schema
 
 __all__ = ["main", "pages"]
@@ -32,6 +33,7 @@ def pages() -> dict[str, str]:
         "settings.md": _settings(),
         "scopes.md": _scopes(),
         "problems.md": _problems(),
+        "module-checks.md": _checks(),
         "manifest.schema.json": json.dumps(manifest_schema(), indent=2) + "\n",
     }
 
@@ -108,6 +110,21 @@ def _problems() -> str:
     ]
     for kind in PROBLEM_TYPES:
         lines += [f"## `{kind.name}`", "", f"{kind.status} · {kind.title}", "", kind.sentence, ""]
+    return "\n".join(lines)
+
+
+def _checks() -> str:
+    lines = [
+        "# Module checks",
+        "",
+        _NOTE,
+        "`lumina plugin validate` finds everything that is wrong with a module at once. Each finding has one of the",
+        "codes below, the file and line that is to blame, and says what to do. An error keeps the module from running,",
+        "a warning does not.",
+        "",
+    ]
+    for code in CODES:
+        lines += [f"## `{code.name}`", "", f"{str(code.severity).capitalize()}. {code.sentence}", ""]
     return "\n".join(lines)
 
 

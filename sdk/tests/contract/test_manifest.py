@@ -108,11 +108,12 @@ def test_a_dependency_is_a_name_and_versions(text: str) -> None:
         "/api/v1/a b",
         "/api/v1/a%2fb",
         "/api/v1/a?b=c",
-        "/api/v1/{Name}",
-        "/api/v1/pre{name}",
-        "/api/v1/{a}{b}",
-        "/api/v1/{a}/{a}",
-        "/api/v1/{a:path}",
+        "/api/v1/{name}",
+        "/api/v1/a/{Name}",
+        "/api/v1/a/pre{name}",
+        "/api/v1/a/{a}{b}",
+        "/api/v1/a/{a}/{a}",
+        "/api/v1/a/{a:path}",
     ],
 )
 def test_a_path_is_plain_parts_and_parameters_under_the_api(path: str) -> None:
@@ -138,7 +139,7 @@ def test_an_endpoint_names_a_scope() -> None:
 
 
 def test_a_websocket_is_opened_with_get() -> None:
-    assert [code for _, code, _ in errors(endpoints=[ENDPOINT | {"websocket": True}])] == ["method"]
+    assert [code for _, code, _ in errors(endpoints=[ENDPOINT | {"websocket": True}])] == ["websocket"]
 
 
 @pytest.mark.parametrize("changes", [{"url": "https://a.example"}, {"entrypoint": None}])

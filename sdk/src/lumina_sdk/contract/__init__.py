@@ -84,6 +84,7 @@ from lumina_sdk.contract.graph import (
     RestoreToPointRequest,
 )
 from lumina_sdk.contract.ingest import IngestJob, IngestJobs, IngestProblem, IngestRequest, JobState
+from lumina_sdk.contract.inspection import CodeEndpoint, CodeHandler, CodeJob, Inspection
 from lumina_sdk.contract.manifest import (
     API_VERSION,
     DeclaredScope,
@@ -94,6 +95,7 @@ from lumina_sdk.contract.manifest import (
     Method,
     PathTemplate,
     ScheduleEntry,
+    inconsistencies,
     manifest_schema,
     parameters_of,
     path_shape,
@@ -134,6 +136,7 @@ from lumina_sdk.contract.queue import (
     TakenItems,
     TakeRequest,
 )
+from lumina_sdk.contract.reserved import RESERVED_PARTS
 from lumina_sdk.contract.schedule import CronLine, Interval, interval_s
 from lumina_sdk.contract.scope import InvalidScope, ParsedScope, Scope, ScopeText, parse_scope
 from lumina_sdk.contract.scopes import ScopeSet
@@ -170,6 +173,7 @@ from lumina_sdk.contract.vectors import (
 __all__ = [
     "API_VERSION",
     "CORE_DEPENDENCIES",
+    "RESERVED_PARTS",
     "AckRequest",
     "AckResult",
     "AddArticles",
@@ -194,6 +198,9 @@ __all__ = [
     "ChatRequest",
     "ChatStart",
     "Citation",
+    "CodeEndpoint",
+    "CodeHandler",
+    "CodeJob",
     "Collection",
     "CollectionName",
     "Collections",
@@ -244,6 +251,7 @@ __all__ = [
     "IngestJobs",
     "IngestProblem",
     "IngestRequest",
+    "Inspection",
     "InstallModule",
     "Interval",
     "InvalidScope",
@@ -357,6 +365,7 @@ __all__ = [
     "VectorSearchRequest",
     "VectorSearchResponse",
     "event_type",
+    "inconsistencies",
     "interval_s",
     "manifest_schema",
     "parameters_of",

@@ -8,7 +8,7 @@ What is wrong is reported at once, each with its place: `ValidationError.errors(
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -31,6 +31,7 @@ __all__ = [
     "Method",
     "PathTemplate",
     "ScheduleEntry",
+    "inconsistencies",
     "manifest_schema",
     "parameters_of",
     "path_shape",
@@ -40,6 +41,7 @@ API_VERSION = "1.0"
 """The contract this SDK speaks. A manifest of another major version is refused, one of a later minor too."""
 
 PREFIX = "/api/v1/"
+ENTRYPOINT_PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 SCHEMA_URL = "urn:lumina:schema:manifest:1.0"
 """The schema's name. Every hub serves it at `/api/v1/schemas/manifest.json`."""
 
@@ -80,6 +82,8 @@ def _path(text: str) -> str:
 
     if not text.startswith(PREFIX) or text == PREFIX:
         raise refuse(f"it does not begin with {PREFIX}", f"Write {PREFIX} and the name of your feature.")
+    if text.startswith(PREFIX + "{"):
+        raise refuse("its first part would be anybody's", f"Write {PREFIX} and the name of your feature.")
     for segment in text.removeprefix(PREFIX).split("/"):
         if segment in ("", ".", ".."):
             raise refuse("it has an empty part", "Leave out the extra slash, also one at the end.")
@@ -94,18 +98,30 @@ def _path(text: str) -> str:
     return text
 
 
+def _api_version(text: str) -> str:
+    major, minor = (int(part) for part in API_VERSION.split("."))
+    theirs = re.fullmatch(r"([0-9]{1,4})\.([0-9]{1,4})", text)
+    if theirs is None or int(theirs[1]) != major or int(theirs[2]) > minor:
+        raise PydanticCustomError(
+            "api_version",
+            "the contract {text} is not spoken here",
+            {"text": repr(text), "hint": f'Write api_version: "{API_VERSION}", in quotes.'},
+        )
+    return text
+
+
 PathTemplate = Annotated[
     str,
     AfterValidator(_path),
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": r"^/api/v1(/([A-Za-z0-9._~-]+|\{[a-z_][a-z0-9_]*\}))+$",
+            "pattern": r"^/api/v1/[A-Za-z0-9._~-]+(/([A-Za-z0-9._~-]+|\{[a-z_][a-z0-9_]*\}))*$",
             "examples": ["/api/v1/my-feature", "/api/v1/my-feature/{item_id}"],
         }
     ),
 ]
-"""A path under /api/v1/ whose parts are plain or one parameter in braces, which stands for one part."""
+"""A path under /api/v1/. Its parts are plain, or a parameter in braces that stands for one part; the first is plain."""
 
 
 def parameters_of(path: str) -> tuple[str, ...]:
@@ -146,6 +162,12 @@ class Endpoint(ManifestModel):
     rate_limit_per_min: int | None = Field(
         default=None, ge=1, description="Requests a caller may make in a minute; more are refused with 429."
     )
+
+    @model_validator(mode="after")
+    def _websocket_opens_with_get(self) -> Self:
+        if self.websocket and self.method is not Method.GET:
+            raise PydanticCustomError("websocket", "a WebSocket is opened with GET", {"hint": "Write method: GET."})
+        return self
 
 
 class ManifestEvents(ManifestModel):
@@ -200,7 +222,9 @@ class Manifest(ManifestModel):
     name: Slug = Field(description="The module's unique name, equal to its folder's.")
     version: SemVer
     description: str = Field(min_length=1, max_length=500, description="What the module is for, in a sentence.")
-    api_version: str = Field(description="The contract the module was written for.", examples=[API_VERSION])
+    api_version: Annotated[str, AfterValidator(_api_version)] = Field(
+        description="The contract the module was written for.", examples=[API_VERSION]
+    )
     dependencies: tuple[DependencyText, ...] = Field(
         default=(), description="Parts of Lumina and other modules that must be there, with their versions."
     )
@@ -217,7 +241,7 @@ class Manifest(ManifestModel):
     limits: Limits = Limits()
     entrypoint: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+        pattern=ENTRYPOINT_PATTERN,
         description="Where the module's `Module` is: the Python file and the name in it.",
         examples=["lumina_my_module.app:module"],
     )
@@ -230,7 +254,16 @@ class Manifest(ManifestModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if errors := list(_inconsistencies(self)):
+        errors = list(
+            inconsistencies(
+                self.name,
+                dict(enumerate(self.endpoints)),
+                dict(enumerate(self.schedule)),
+                dict(enumerate(self.scopes)),
+                places=(self.entrypoint is not None) + (self.url is not None),
+            )
+        )
+        if errors:
             raise ValidationError.from_exception_data("Manifest", errors)
         return self
 
@@ -250,48 +283,46 @@ class Manifest(ManifestModel):
         return tuple(scope.name for scope in self.scopes)
 
 
-def _inconsistencies(manifest: Manifest) -> Iterator[InitErrorDetails]:
-    """What is wrong between fields that are each right."""
-    if (manifest.entrypoint is None) == (manifest.url is None):
+def inconsistencies(
+    name: str,
+    endpoints: Mapping[int, Endpoint],
+    schedule: Mapping[int, ScheduleEntry],
+    scopes: Mapping[int, DeclaredScope],
+    *,
+    places: int,
+) -> Iterator[InitErrorDetails]:
+    """What is wrong between parts that are each right, by their place in the manifest.
+
+    `places` is how many of `entrypoint` and `url` there are. A manifest some of whose parts are wrong can be looked at
+    too: leave those out.
+    """
+    if places != 1:
         yield _error(
             "entrypoint",
-            "a module has either an entrypoint or a url" + (", not both" if manifest.url else ""),
+            "a module has either an entrypoint or a url" + (", not both" if places else ""),
             "Write entrypoint: lumina_<name>.app:module for one the hub starts, url: for one that runs elsewhere.",
             ("entrypoint",),
         )
-    major, minor = (int(part) for part in API_VERSION.split("."))
-    theirs = re.fullmatch(r"(\d{1,4})\.(\d{1,4})", manifest.api_version)
-    if theirs is None or int(theirs[1]) != major or int(theirs[2]) > minor:
-        yield _error(
-            "api_version",
-            f"the contract {manifest.api_version!r} is not spoken here",
-            f'Write api_version: "{API_VERSION}", in quotes.',
-            ("api_version",),
-        )
-    yield from _twice("endpoints", [(endpoint.method, path_shape(endpoint.path)) for endpoint in manifest.endpoints])
-    yield from _twice("schedule", [entry.name for entry in manifest.schedule])
-    yield from _twice("scopes", [scope.name for scope in manifest.scopes])
-    for index, endpoint in enumerate(manifest.endpoints):
-        if endpoint.websocket and endpoint.method is not Method.GET:
-            yield _error(
-                "method", "a WebSocket is opened with GET", "Write method: GET.", ("endpoints", index, "method")
-            )
-    for index, scope in enumerate(manifest.scopes):
+    yield from _twice("endpoints", {i: f"{part.method} {path_shape(part.path)}" for i, part in endpoints.items()})
+    yield from _twice("schedule", {i: part.name for i, part in schedule.items()})
+    yield from _twice("scopes", {i: part.name for i, part in scopes.items()})
+    for index, scope in scopes.items():
         resource = parse_scope(scope.name).resource
-        if resource != manifest.name and not resource.startswith(f"{manifest.name}."):
+        if resource != name and not resource.startswith(f"{name}."):
             yield _error(
                 "own_scope",
                 f"{scope.name!r} is not the module's to declare",
-                f"Its own scopes end with its name, or its name, a dot and more: read:{manifest.name}.",
+                f"Its own scopes end with its name, or its name, a dot and more: read:{name}.",
                 ("scopes", index, "name"),
             )
 
 
-def _twice(field: str, keys: list[Any]) -> Iterator[InitErrorDetails]:
-    for index, key in enumerate(keys):
-        if key in keys[:index]:
-            named = " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
-            yield _error("twice", f"{named} is declared twice", "Remove one, or rename it.", (field, index))
+def _twice(field: str, keys: Mapping[int, str]) -> Iterator[InitErrorDetails]:
+    seen: set[str] = set()
+    for index, key in keys.items():
+        if key in seen:
+            yield _error("twice", f"{key!r} is declared twice", "Remove one, or rename it.", (field, index))
+        seen.add(key)
 
 
 def _error(code: str, message: str, hint: str, place: tuple[str | int, ...]) -> InitErrorDetails:
