@@ -47,4 +47,3 @@ async def arrivals(redis: RedisClient) -> AsyncIterator[Arrivals]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-

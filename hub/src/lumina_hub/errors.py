@@ -13,6 +13,8 @@ HubError
 ├── QuestionTooLong       the question is longer than the hub answers
 ├── UnknownRoute          nothing lives at this path
 ├── MethodNotAllowed      something lives here, but does not answer to this method
+├── KeyReused             an Idempotency-Key stands for another request already
+├── RequestInProgress     the same request is being served now
 └── NotReady              the hub is starting or stopping
 
 `problems.py` turns them into RFC 9457 problems; nothing else builds an error response.
@@ -29,6 +31,7 @@ __all__ = [
     "HubError",
     "InvalidSettings",
     "InvalidToken",
+    "KeyReused",
     "LoginRefused",
     "MethodNotAllowed",
     "MissingCsrfToken",
@@ -36,6 +39,7 @@ __all__ = [
     "NotForModules",
     "NotReady",
     "QuestionTooLong",
+    "RequestInProgress",
     "SettingFinding",
     "Throttled",
     "TokenFault",
@@ -202,3 +206,22 @@ class NotReady(HubError):
 
     def __init__(self) -> None:
         super().__init__("The hub is starting or stopping.", hint="Try again in a moment; `/readyz` says when.")
+
+
+class KeyReused(HubError):
+    """An Idempotency-Key stands for another request already."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The Idempotency-Key {key!r} was sent with another request before.",
+            hint="Make a new key for each new request; send the old one only to repeat the very same request.",
+        )
+
+
+class RequestInProgress(HubError):
+    """The same request is being served now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is being served now.", hint="Send it again in a moment for its answer."
+        )

@@ -132,6 +132,24 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         ),
     ),
     (
+        hub.KeyReused,
+        ProblemType(
+            "idempotency-key-reused",
+            409,
+            "The key stands for another request",
+            "An `Idempotency-Key` was sent before with another method, path or body. Make a new one.",
+        ),
+    ),
+    (
+        hub.RequestInProgress,
+        ProblemType(
+            "request-in-progress",
+            409,
+            "The request is being served",
+            "The same `Idempotency-Key` is in use now. After `Retry-After` the answer is there, or it can be made again.",
+        ),
+    ),
+    (
         hub.NotReady,
         ProblemType("not-ready", 503, "The hub is not ready", "It is starting or stopping. `/readyz` says when it is."),
     ),
@@ -178,6 +196,24 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
             507,
             "The disk is full",
             "Nothing of the failed write was kept, and nothing acknowledged was lost. Free some space and try again.",
+        ),
+    ),
+    (
+        core.QuotaFull,
+        ProblemType(
+            "quota-full",
+            507,
+            "The quota is used up",
+            "What is allotted to the caller has no room for this. Nothing of the write was kept; delete something first.",
+        ),
+    ),
+    (
+        core.Unsupported,
+        ProblemType(
+            "unsupported",
+            501,
+            "The driver cannot do this",
+            "The part that was configured, such as the language engine, has no such ability. The hint names one that has.",
         ),
     ),
     (
@@ -331,7 +367,7 @@ def _headers(error: Exception) -> dict[str, str]:
         }
     if isinstance(error, hub.MethodNotAllowed):
         return {"Allow": error.allow}
-    if isinstance(error, hub.NotReady | core.DependencyDown):
+    if isinstance(error, hub.NotReady | hub.RequestInProgress | core.DependencyDown):
         return {"Retry-After": _RETRY_AFTER_S}
     return {}
 

@@ -123,7 +123,9 @@ async def test_what_cannot_be_handled_becomes_a_dead_letter(streams: EventStream
     assert (count.length, count.pending, count.dead) == (1, 0, 1)
 
 
-async def test_a_dead_letter_is_delivered_again_to_its_own_group_only(streams: EventStreams, redis: RedisClient) -> None:
+async def test_a_dead_letter_is_delivered_again_to_its_own_group_only(
+    streams: EventStreams, redis: RedisClient
+) -> None:
     await streams.read(PLANNER, [GRAPH_ADD])
     await streams.publish([event("a", title="Alabama")])
     await streams.settle(PLANNER, done=[given.receipt for given in await streams.read(PLANNER, [GRAPH_ADD])])

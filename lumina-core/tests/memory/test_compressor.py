@@ -9,8 +9,8 @@ import pytest
 from lumina_core.drivers.redis_client import RedisClient
 from lumina_core.drivers.vector_store import CollectionSpec, Filter, VectorStore
 from lumina_core.errors import EmbedderDown, NotFound, VectorStoreDown
-from lumina_core.graph.log import GraphLog, read_log
 from lumina_core.events.event import decode_event
+from lumina_core.graph.log import GraphLog, read_log
 from lumina_core.memory.compressor import PAD_COMPRESSED, REFLECTIONS, PadCompressor
 from lumina_core.memory.scratchpad import DEADLINES, ScratchPad, ScratchPads
 

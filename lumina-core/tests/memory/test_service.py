@@ -12,8 +12,8 @@ from lumina_core.answers.base import Outcome
 from lumina_core.drivers.redis_client import RedisClient
 from lumina_core.drivers.vector_store import CollectionSpec, Filter, VectorStore
 from lumina_core.errors import InvalidInput, NotFound, StorageFull, VectorStoreDown
-from lumina_core.graph.log import GraphLog, read_log
 from lumina_core.events.event import decode_event
+from lumina_core.graph.log import GraphLog, read_log
 from lumina_core.memory.events import QA_TURN, announce_turn
 from lumina_core.memory.service import ChatMemory
 from lumina_core.memory.turns import TURNS, FeedbackValue, Turn, TurnId

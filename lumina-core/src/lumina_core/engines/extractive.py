@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from lumina_core.engines.base import EngineInfo, Piece, Prompt
 from lumina_core.errors import Unsupported
@@ -17,7 +17,7 @@ class ExtractiveEngine:
     def info(self) -> EngineInfo:
         return EngineInfo(driver="extractive", model="extractive")
 
-    async def generate(self, prompt: Prompt) -> AsyncIterator[Piece]:
+    async def generate(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """Raises `Unsupported`, always."""
         raise Unsupported(
             "the engine 'extractive' answers with sentences of the sources and cannot generate text",

@@ -196,7 +196,7 @@ class EventStreams:
             InvalidInput: something is no receipt; nothing was settled.
         """
         now = self._now()
-        fates: dict[str, tuple[str, str, str]] = {receipt: ("done", "0", "") for receipt in done}
+        fates: dict[str, tuple[str, str, str]] = dict.fromkeys(done, ("done", "0", ""))
         for failure in failed:
             fate = "dead" if failure.give_up else "retry"
             fates.setdefault(failure.receipt, (fate, repr(now + failure.retry_after_s), failure.reason))

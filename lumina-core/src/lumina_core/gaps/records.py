@@ -100,9 +100,7 @@ class Gap:
         """What of it stands on the board `gaps:topics`: nothing, once somebody reads for it."""
         return (self.topics or (self.question,)) if self.state is GapState.OPEN else ()
 
-    def met_again(
-        self, *, at: float, topics: tuple[str, ...], confidence: float | None
-    ) -> Gap:
+    def met_again(self, *, at: float, topics: tuple[str, ...], confidence: float | None) -> Gap:
         """The same gap, seen once more."""
         return replace(
             self,
@@ -133,7 +131,9 @@ class Gap:
             return self
         if state is not self.state and state not in self.state.next_states:
             after = ", ".join(sorted(self.state.next_states)) or "nothing: it is at its end"
-            raise Conflict(f"the gap {self.id!r} is {self.state}, and cannot become {state}", hint=f"May follow: {after}.")
+            raise Conflict(
+                f"the gap {self.id!r} is {self.state}, and cannot become {state}", hint=f"May follow: {after}."
+            )
         if state is GapState.CLOSED and turn is None:
             raise Conflict(
                 f"the gap {self.id!r} closes only with an answer that cites", hint="Name its turn in `turn`."
@@ -170,4 +170,6 @@ def decode_gap(record: Mapping[str, Any]) -> Gap:
     try:
         return msgspec.convert(record, Gap)
     except msgspec.ValidationError as error:
-        raise CorruptLog(f"a gap cannot be read: {error}", hint="Readers skip the line; the others are intact.") from error
+        raise CorruptLog(
+            f"a gap cannot be read: {error}", hint="Readers skip the line; the others are intact."
+        ) from error

@@ -113,7 +113,13 @@ class ScratchPads:
         self._random_hex = random_hex
 
     async def create(
-        self, owner: str, *, title: str = "", ttl_s: float | None = None, compress: bool = True, cause: str | None = None
+        self,
+        owner: str,
+        *,
+        title: str = "",
+        ttl_s: float | None = None,
+        compress: bool = True,
+        cause: str | None = None,
     ) -> ScratchPad:
         """Start an empty pad. Raises `RedisDown`."""
         pad = self.open(PadId(f"pad:{self._random_hex(8)}"))
@@ -233,8 +239,7 @@ class ScratchPad:
 def notes_of(fields: dict[str, str]) -> list[Note]:
     """The notes in a pad's hash, in order."""
     return [
-        Note(*msgspec.json.decode(fields[name]))
-        for name in sorted(name for name in fields if name.startswith("note:"))
+        Note(*msgspec.json.decode(fields[name])) for name in sorted(name for name in fields if name.startswith("note:"))
     ]
 
 

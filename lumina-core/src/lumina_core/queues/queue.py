@@ -214,7 +214,8 @@ class WorkQueues:
         arguments = (repr(now), repr(until), limit, *receipts)
         reply = await self._run(queue, self._redis.eval(_TAKE, len(keys), *keys, *arguments))
         taken = [
-            Taken(item, _finite(priority), receipt, int(attempt), until) for item, priority, receipt, attempt in reply[0]
+            Taken(item, _finite(priority), receipt, int(attempt), until)
+            for item, priority, receipt, attempt in reply[0]
         ]
         return taken, float(reply[1]) if reply[1] else None
 
