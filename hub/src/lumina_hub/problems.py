@@ -146,7 +146,7 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
             "request-in-progress",
             409,
             "The request is being served",
-            "The same `Idempotency-Key` is in use now. After `Retry-After` the answer is there, or it can be made again.",
+            "The same `Idempotency-Key` is in use now. Ask again after `Retry-After`.",
         ),
     ),
     (
@@ -204,7 +204,7 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
             "quota-full",
             507,
             "The quota is used up",
-            "What is allotted to the caller has no room for this. Nothing of the write was kept; delete something first.",
+            "What is allotted to the caller has no room for this. Nothing was kept; delete something first.",
         ),
     ),
     (
@@ -213,7 +213,7 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
             "unsupported",
             501,
             "The driver cannot do this",
-            "The part that was configured, such as the language engine, has no such ability. The hint names one that has.",
+            "The part in use, such as the language engine, has no such ability. Another driver may.",
         ),
     ),
     (

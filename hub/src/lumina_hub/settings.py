@@ -124,7 +124,7 @@ class Settings(BaseModel):
     answerer: str = Field("extractive", description="The driver that makes answers from what a search found.")
 
     engine: str = Field(
-        "extractive", description="The language engine; `extractive` needs no model and generates none."
+        "extractive", description="The language engine; `extractive` has no model and generates nothing."
     )
 
     event_attempts: int = Field(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ def log(tmp_path: Path) -> Iterator[GraphLog]:
 
 
 @pytest.fixture
-async def book(log: GraphLog, redis: RedisClient, arrivals: Arrivals, clock: Any) -> AsyncIterator[GapBook]:
-    yield await GapBook.open(log, redis, EventStreams(redis, arrivals, now=clock), now=clock)
+async def book(log: GraphLog, redis: RedisClient, arrivals: Arrivals, clock: Any) -> GapBook:
+    return await GapBook.open(log, redis, EventStreams(redis, arrivals, now=clock), now=clock)
 
 
 async def board(redis: RedisClient) -> list[tuple[str, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import islice
+from typing import Any
 
 import structlog
 
@@ -51,7 +52,7 @@ class ArticleAnnouncer:
         """Tell of every article between the cursor and a position. Raises `RedisDown` and `StorageFull`."""
         if position is None:
             return
-        raw = await self._redis.get(_CURSOR)
+        raw: Any = await self._redis.get(_CURSOR)
         after = _decode(raw) if raw else None
         while after is None or after < position:
             entries = await asyncio.to_thread(self._read, after, position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -56,7 +57,7 @@ class FirstAnswers:
         name = "once:" + hashlib.sha256(f"{principal}\n{key}".encode()).hexdigest()
         if await self._redis.set(name, fingerprint, nx=True, ex=_RUNNING_S):
             return Claim(name, fingerprint)
-        held = await self._redis.get(name)
+        held: Any = await self._redis.get(name)
         if held is None:  # it ended in between
             return await self.claim(principal, key, fingerprint)
         if not held.startswith("{"):

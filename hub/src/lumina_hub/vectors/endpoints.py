@@ -36,7 +36,7 @@ _COLLECTION = "/api/v1/vectors/{collection}"
 @router.get("/api/v1/vectors")
 async def list_collections(principal: VectorsRead, vectors: Vectors) -> Collections:
     """List the collections the caller may read."""
-    return await vectors.list(principal)
+    return await vectors.collections(principal)
 
 
 @router.put(_COLLECTION)

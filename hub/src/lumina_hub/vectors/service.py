@@ -46,7 +46,7 @@ class VectorService:
         self._embeddings = embeddings
         self._note_search = note_search
 
-    async def list(self, principal: Principal) -> Collections:
+    async def collections(self, principal: Principal) -> Collections:
         known = [collection for collection in await self._book.all() if _may_read(principal, collection)]
         return Collections(collections=tuple(await asyncio.gather(*map(self._shown, known))))
 
@@ -84,7 +84,7 @@ class VectorService:
         await self._book.remove(name)
 
     async def upsert(self, name: str, request: UpsertPoints, principal: Principal) -> PointsChanged:
-        """Raises also `InvalidInput` for a point that does not fit; nothing is written then. Durable once it returns."""
+        """Raises also `InvalidInput` for a point that does not fit; nothing is written then. Durable on return."""
         collection = await self._own(name, principal)
         for point in request.points:
             if (point.vector is None) == (point.text is None):

@@ -1,4 +1,4 @@
-"""Waking whoever waits for a key in Redis to change, whoever changes it: the hub, another hub, or a person's `redis-cli`.
+"""Waking whoever waits for a key in Redis to change, whoever changes it: this hub, another, or a person's `redis-cli`.
 
 One connection listens for keyspace notifications of streams and sorted sets. A Redis that will not send them is looked
 at once a second instead.
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from redis.asyncio.client import PubSub
@@ -55,7 +56,7 @@ class Arrivals:
     def __init__(self, redis: RedisClient) -> None:
         """Use `open`."""
         self._redis = redis
-        self._database = int(redis.get_connection_kwargs().get("db") or 0)
+        self._database = int(redis.connection_pool.connection_kwargs.get("db") or 0)
         self._watches: set[Watch] = set()
         self._confirmed: dict[str, asyncio.Event] = {}
         self._pubsub: PubSub | None = None
@@ -96,7 +97,7 @@ class Arrivals:
 
     @asynccontextmanager
     async def watch(self, *keys: str) -> AsyncIterator[Watch]:
-        """Watch the keys while the block runs. Look at them inside it, before the first `wait`: so nothing is missed."""
+        """Watch the keys while the block runs. Look at them in it before the first `wait`: nothing is missed then."""
         watch = Watch(frozenset(map(self._channel, keys)), self)
         self._watches.add(watch)
         try:
@@ -123,7 +124,7 @@ class Arrivals:
         except (CoreError, RedisError, OSError, TimeoutError):
             for channel in new:
                 self._confirmed.pop(channel, None)
-            await pubsub.aclose()  # `_listen` makes another
+            await pubsub.aclose()  # type: ignore[no-untyped-call]  # `_listen` makes another
 
     async def _unsubscribe(self, channels: frozenset[str]) -> None:
         still = frozenset().union(*(watch.channels for watch in self._watches)) if self._watches else frozenset()
@@ -146,7 +147,8 @@ class Arrivals:
 
     async def _ask_for_notifications(self) -> None:
         """Add what we want to what others asked for. A restarted Redis has forgotten it."""
-        held = (await self._redis.config_get("notify-keyspace-events"))["notify-keyspace-events"]
+        settings: Any = await self._redis.config_get("notify-keyspace-events")
+        held = str(settings["notify-keyspace-events"])
         missing = [flag for flag in _WANTED if flag not in held and not (flag != "K" and "A" in held)]
         if missing:
             await self._redis.config_set("notify-keyspace-events", held + "".join(missing))
@@ -175,7 +177,7 @@ class Arrivals:
                 confirmed.set()
             self._confirmed = {}
             with contextlib.suppress(CoreError, RedisError, OSError):
-                await pubsub.aclose()
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
 
     def _channel(self, key: str) -> str:
         return f"__keyspace@{self._database}__:{key}"

@@ -51,8 +51,8 @@ local function bury(entry, attempts, reason, name)
     fields = {}
     reason = 'the stream had to drop it before it was handled'
   end
-  redis.call('XADD', dead, 'MAXLEN', '~', 10000, '*', 'stream', name, 'group', group, 'entry', entry, 'attempts', attempts,
-    'reason', reason, 'ts', now, 'fields', #fields == 0 and '[]' or cjson.encode(fields))
+  redis.call('XADD', dead, 'MAXLEN', '~', 10000, '*', 'stream', name, 'group', group, 'entry', entry,
+    'attempts', attempts, 'reason', reason, 'ts', now, 'fields', #fields == 0 and '[]' or cjson.encode(fields))
   forget(entry)
 end
 """

@@ -39,7 +39,7 @@ _ALL = "all"
 _BATCH = 200
 _log = structlog.get_logger(__name__)
 
-# KEYS: records (hash, id to JSON), alive (hash, question to id), open (hash, topic to the ids and priorities of the open
+# KEYS: records (hash, id to JSON), alive (hash, question to id), open (hash, topic to ids and priorities of the open
 # gaps it belongs to), board, cursor. ARGV: cursor, then per gap: id, JSON, question, state, priority, is final, topics.
 # The board is what `open` says, and nothing of it comes back that somebody took while its gap stayed as it was.
 _APPLY = """
@@ -198,7 +198,7 @@ class GapBook:
 
     async def get(self, gap_id: str) -> Gap:
         """Raises `NotFound`."""
-        text = await self._redis.hget(_RECORDS, gap_id)
+        text: Any = await self._redis.hget(_RECORDS, gap_id)
         if text is None:
             raise NotFound(f"there is no gap {gap_id!r}", hint="`/api/v1/gaps` lists them.")
         return _unpack(text)
@@ -214,8 +214,8 @@ class GapBook:
         start = int(after) if after is not None and after.isdecimal() else 0
         if after is not None and not after.isdecimal():
             raise InvalidInput(f"{after!r} is no cursor", hint="Pass the `after` of the page ahead of this one.")
-        ids = await self._redis.zrange(f"{_ORDER}{state or _ALL}", start, start + limit)
-        texts = await self._redis.hmget(_RECORDS, ids[:limit]) if ids else []
+        ids: Any = await self._redis.zrange(f"{_ORDER}{state or _ALL}", start, start + limit)
+        texts: Any = await self._redis.hmget(_RECORDS, ids[:limit]) if ids else []
         return [_unpack(text) for text in texts if text], str(start + limit) if len(ids) > limit else None
 
     async def rebuild(self) -> None:
@@ -227,7 +227,7 @@ class GapBook:
             await self._catch_up()
 
     async def _alive(self, question: str) -> Gap | None:
-        gap_id = await self._redis.hget(_ALIVE, question_key(question))
+        gap_id: Any = await self._redis.hget(_ALIVE, question_key(question))
         return await self.get(gap_id) if gap_id is not None else None
 
     async def _keep(self, gap: Gap) -> None:
@@ -239,7 +239,7 @@ class GapBook:
     async def _catch_up(self) -> None:
         if not self._behind:
             return
-        raw = await self._redis.get(_CURSOR)
+        raw: Any = await self._redis.get(_CURSOR)
         day, _, offset = (raw or "").partition(" ")
         after = LogPosition(day, int(offset)) if raw else None
         while True:

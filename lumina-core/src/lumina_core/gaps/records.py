@@ -161,8 +161,7 @@ def question_key(question: str) -> str:
 
 def encode_gap(gap: Gap) -> dict[str, Any]:
     """The line of `gaps.ndjson`."""
-    record: dict[str, Any] = {"event": "gap"}
-    return record | msgspec.to_builtins(gap)
+    return {"event": "gap", **msgspec.to_builtins(gap)}
 
 
 def decode_gap(record: Mapping[str, Any]) -> Gap:

@@ -224,7 +224,7 @@ class ScratchPad:
 
     async def destroy(self) -> None:
         """Throw the notes away, uncompressed. Destroying what is gone is fine."""
-        owner: Any = await self._redis.hget(self.id, "owner")  # type: ignore[misc]
+        owner: Any = await self._redis.hget(self.id, "owner")
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(self.id)
             pipe.zrem(DEADLINES, self.id)

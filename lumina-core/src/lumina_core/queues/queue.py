@@ -197,7 +197,7 @@ class WorkQueues:
 
     async def counts(self) -> list[QueueCount]:
         """The core's queues and every other one that something was put into, by name."""
-        others = await self._redis.smembers(_NAMES)
+        others: Any = await self._redis.smembers(_NAMES)
         names = sorted({*_CORE, *others})
         async with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
@@ -211,7 +211,7 @@ class WorkQueues:
         until = now + lease_s
         receipts = [self._random_hex(12) for _ in range(limit)]
         keys = _keys(queue)
-        arguments = (repr(now), repr(until), limit, *receipts)
+        arguments: tuple[Any, ...] = (repr(now), repr(until), limit, *receipts)
         reply = await self._run(queue, self._redis.eval(_TAKE, len(keys), *keys, *arguments))
         taken = [
             Taken(item, _finite(priority), receipt, int(attempt), until)

@@ -13,8 +13,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from lumina_core.errors import Conflict, InvalidInput, NotFound, QuotaFull, StorageFull
 from lumina_core.graph.layout import fsync_directory, make_directories
@@ -121,7 +122,7 @@ class FileStore:
     def list(
         self, owner: str, *, prefix: str = "", limit: int = 100, after: str | None = None
     ) -> tuple[list[StoredFile], str | None]:
-        """Files whose paths begin so, in the order of their paths, and the cursor of the next page, None on the last."""
+        """Files whose paths begin so, in that order, and the cursor of the next page, None on the last."""
         paths = sorted(path for path in self._walk(owner) if path.startswith(prefix) and path > (after or ""))
         files = []
         for path in paths[:limit]:
@@ -229,7 +230,7 @@ class Upload:
             self._file.write(piece)
 
     def finish(self) -> StoredFile:
-        """Put the file in its place, at once and for good. Raises as `write`, and `Conflict` for the place of others."""
+        """Put the file in its place, at once and for good. Raises as `write`, and `Conflict` at a folder's place."""
         with _translated(self.path):
             self._file.flush()
             with contextlib.suppress(OSError):  # a file system without attributes: it is computed when asked for
@@ -251,7 +252,7 @@ def _describe(path: str, file: BinaryIO) -> StoredFile:
     try:
         fingerprint = os.getxattr(file.fileno(), _ATTRIBUTE).decode()
     except OSError:
-        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+        fingerprint = hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
         file.seek(0)
     return StoredFile(path, held.st_size, fingerprint, held.st_mtime)
 
