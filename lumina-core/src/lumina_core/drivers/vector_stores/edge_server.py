@@ -155,9 +155,7 @@ class EdgeServer:
     def _ensure(self, name: str, args: msgspec.Raw) -> None:
         spec = _decode(args, CollectionSpec)
         if spec.name != name or not _NAME.fullmatch(name):
-            raise InvalidInput(
-                f"{name!r} cannot name a collection", hint="Use letters, digits, -, _ and dots."
-            )
+            raise InvalidInput(f"{name!r} cannot name a collection", hint="Use letters, digits, -, _ and dots.")
         if name in self._broken:
             self._collection(name)
         if collection := self._collections.get(name):
