@@ -13,6 +13,7 @@ HubError
 ├── QuestionTooLong       the question is longer than the hub answers
 ├── UnknownRoute          nothing lives at this path
 ├── MethodNotAllowed      something lives here, but does not answer to this method
+├── ClientGone            who asked has gone; nobody reads the answer
 ├── KeyReused             an Idempotency-Key stands for another request already
 ├── RequestInProgress     the same request is being served now
 └── NotReady              the hub is starting or stopping
@@ -28,6 +29,7 @@ from enum import StrEnum
 
 __all__ = [
     "BodyTooLarge",
+    "ClientGone",
     "HubError",
     "InvalidSettings",
     "InvalidToken",
@@ -225,3 +227,10 @@ class RequestInProgress(HubError):
         super().__init__(
             "A request with this Idempotency-Key is being served now.", hint="Send it again in a moment for its answer."
         )
+
+
+class ClientGone(HubError):
+    """Who asked has gone. Nobody reads the answer; the log does."""
+
+    def __init__(self) -> None:
+        super().__init__("The client went away before it was answered.")

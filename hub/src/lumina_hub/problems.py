@@ -132,6 +132,12 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         ),
     ),
     (
+        hub.ClientGone,
+        ProblemType(
+            "client-gone", 499, "The client went away", "Nobody reads this: it stands in the hub's log and metrics."
+        ),
+    ),
+    (
         hub.KeyReused,
         ProblemType(
             "idempotency-key-reused",

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
+from lumina_hub.errors import ClientGone
+
 __all__ = ["unless_gone"]
 
 T = TypeVar("T")
@@ -16,14 +18,17 @@ T = TypeVar("T")
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Do the work, and leave it off when the client goes: what is handed out is to be handed to somebody.
 
-    The request's body must have been read. The one who asked is cancelled with its work.
+    The request's body must have been read.
+
+    Raises:
+        ClientGone: the client went; the work was cancelled.
     """
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            working.cancel()
+            raise ClientGone
         return await working
     finally:
         for task in (working, watching):
