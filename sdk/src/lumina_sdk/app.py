@@ -71,7 +71,7 @@ class Call:
     hub: HubClient
 
 
-def _call(connection: HTTPConnection) -> Call:
+async def _call(connection: HTTPConnection) -> Call:  # async, or FastAPI would use a thread for it
     call: Call = connection.state.call  # put there by the guard
     return call
 
@@ -148,6 +148,8 @@ class Module(Generic[ConfigT]):
         declared = _STREAM.validate_python(stream)
 
         def declare(function: _Function) -> _Function:
+            if any(handler.stream == declared for handler in self.handlers):
+                raise ValueError(f"{declared} has a handler already; call the other function from it")
             self.handlers.append(EventHandler.of(declared, function, concurrency=concurrency, lease_s=lease_s))
             return function
 

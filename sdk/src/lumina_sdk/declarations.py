@@ -51,7 +51,13 @@ class EventHandler:
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"{function.__qualname__} handles events, so write it `async def`")
         parameters = list(inspect.signature(function).parameters)
-        kind = typing.get_type_hints(function).get(parameters[0]) if len(parameters) == 1 else None
+        try:
+            kind = typing.get_type_hints(function).get(parameters[0]) if len(parameters) == 1 else None
+        except NameError as error:
+            raise TypeError(
+                f"{function.__qualname__} is annotated with {error.name!r}, which is not known where it stands; define "
+                "the model at the top of the file"
+            ) from error
         if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
             raise TypeError(
                 f"{function.__qualname__} must take one argument, annotated with Event or with a pydantic model of the "

@@ -3,9 +3,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from lumina_sdk.check import check_module
-from lumina_sdk.contract import ModuleFindings, Severity
+from lumina_sdk.contract import Manifest, ModuleFindings, Severity, manifest_schema
+
+MANIFEST = """\
+name: almanac
+version: 0.1.0
+description: Sayings for every day.
+api_version: "1.0"
+endpoints:
+  - {path: /api/v1/almanac, method: GET, description: Say something., scopes: [read:graph]}
+permissions: [read:graph]
+entrypoint: lumina_almanac.app:module
+"""
 
 
 def test_everything_is_found_at_once(folder) -> None:
@@ -143,3 +159,35 @@ def _is_alive(pid: int) -> bool:
         return "zombie" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from([*Manifest.model_fields, "x-own", "nonsense"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.dictionaries(KEYS, JSON, max_size=6))
+def test_no_manifest_makes_the_checker_raise(tmp_path: Path, changes: dict[str, object]) -> None:
+    manifest = yaml.safe_load(MANIFEST) | changes
+    (tmp_path / "manifest.yml").write_text(yaml.safe_dump(manifest, allow_unicode=True), encoding="utf-8")
+
+    result = check_module(tmp_path, import_code=False)
+
+    assert all(finding.line is None or finding.line >= 1 for finding in result.findings)
+    try:
+        Manifest.model_validate(manifest)
+    except ValidationError:
+        assert not result.ok
+
+
+def test_the_published_schema_and_the_models_agree() -> None:
+    validator = Draft202012Validator(manifest_schema())
+    manifest = yaml.safe_load(MANIFEST)
+
+    assert validator.is_valid(manifest | {"x-own": 1, "$schema": "a"})
+    for wrong in ({"colour": 1}, {"version": "1"}, {"endpoints": [{}]}, {"url": "https://a.example"}, {"name": "A"}):
+        assert not validator.is_valid(manifest | wrong), wrong

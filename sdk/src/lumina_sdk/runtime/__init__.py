@@ -1,0 +1,1 @@
+"""A module's process: its environment, its ASGI application, and the pump of its events."""
