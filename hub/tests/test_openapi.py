@@ -19,7 +19,7 @@ def test_every_operation_says_which_scopes_it_needs(document: dict[str, Any]) ->
     for route in ROUTES:
         if route.include_in_schema:  # type: ignore[attr-defined]
             for method in route.methods:  # type: ignore[attr-defined]
-                operation = document["paths"][route.path][method.lower()]  # type: ignore[attr-defined]
+                operation = document["paths"][route.path_format][method.lower()]  # type: ignore[attr-defined]
                 assert ("x-required-scopes" in operation) != is_public(route)
                 assert operation.get("x-required-scopes", []) == list(scopes_of(route))
                 assert operation["description"].endswith(".")

@@ -21,6 +21,10 @@ from lumina_hub.auth.sessions.endpoints import router as sessions
 from lumina_hub.auth.tokens.endpoints import router as tokens
 from lumina_hub.auth.users.endpoints import router as users
 from lumina_hub.chat.endpoints import router as chat
+from lumina_hub.embeddings.endpoints import router as embeddings
+from lumina_hub.engines.endpoints import router as engine
+from lumina_hub.events.endpoints import router as events
+from lumina_hub.gaps.endpoints import router as gaps
 from lumina_hub.gateway.gateway import Gateway, GatewayLimits
 from lumina_hub.gateway.table import RouteTable
 from lumina_hub.graph.endpoints import router as graph
@@ -31,7 +35,9 @@ from lumina_hub.metrics.registry import Metrics
 from lumina_hub.middleware.body_limit import BodyLimit
 from lumina_hub.middleware.request_log import RequestLog
 from lumina_hub.openapi import build_openapi
+from lumina_hub.pads.endpoints import router as pads
 from lumina_hub.pages.endpoints import router as pages
+from lumina_hub.queues.endpoints import router as queues
 from lumina_hub.registry.endpoints import router as modules
 from lumina_hub.registry.openapi import describe_modules
 from lumina_hub.reindex.endpoints import router as reindex
@@ -39,6 +45,8 @@ from lumina_hub.runtime import Runtime, open_runtime
 from lumina_hub.search.endpoints import router as search
 from lumina_hub.settings import Settings
 from lumina_hub.status.endpoints import router as status
+from lumina_hub.storage.endpoints import router as storage
+from lumina_hub.vectors.endpoints import router as vectors
 from lumina_hub.version import VERSION
 
 __all__ = ["ROUTES", "HubApp", "create_app"]
@@ -60,6 +68,20 @@ _ROUTERS = (
     keys,
     audit,
     modules,
+    embeddings,
+    engine,
+    events,
+    gaps,
+    pads,
+    queues,
+    storage,
+    vectors,
+)
+_LARGER = (
+    "/api/v1/embeddings",
+    "/api/v1/graph/articles",
+    "/api/v1/storage/files/",
+    "/api/v1/vectors/",
 )
 ROUTES: tuple[BaseRoute, ...] = tuple(route for router in _ROUTERS for route in router.routes)
 
@@ -115,7 +137,11 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
     middleware = [
         Middleware(gateway.in_front_of),
         Middleware(RequestLog, metrics=metrics),
-        Middleware(BodyLimit, limit_bytes=settings.max_body_bytes),
+        Middleware(
+            BodyLimit,
+            limit_bytes=settings.max_body_bytes,
+            larger=dict.fromkeys(_LARGER, max(settings.max_upload_bytes, settings.max_body_bytes)),
+        ),
     ]
     if settings.cors_origins:
         middleware.insert(
@@ -124,7 +150,7 @@ def create_app(settings: Settings, *, token_stores: Sequence[TokenStore] = ()) -
                 CORSMiddleware,
                 allow_origins=list(settings.cors_origins),
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
                 expose_headers=["X-Request-ID", "Location"],
             ),
         )

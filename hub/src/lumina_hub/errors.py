@@ -26,6 +26,9 @@ HubError
 ├── InvalidModuleConfig   settings do not follow the module's schema; `findings` say where
 ├── WaitsForGrants        a module asks for scopes nobody decided on; `undecided` names them
 ├── InstallationFailed    a package cannot be built or installed
+├── ClientGone            who asked has gone; nobody reads the answer
+├── KeyReused             an Idempotency-Key stands for another request already
+├── RequestInProgress     the same request is being served now
 └── NotReady              the hub is starting or stopping
 
 `problems.py` turns them into RFC 9457 problems; nothing else builds an error response.
@@ -42,6 +45,7 @@ from lumina_sdk.contract import ModuleFinding
 __all__ = [
     "AmbiguousPath",
     "BodyTooLarge",
+    "ClientGone",
     "DidNotStart",
     "HubError",
     "InstallationFailed",
@@ -49,6 +53,7 @@ __all__ = [
     "InvalidModuleConfig",
     "InvalidSettings",
     "InvalidToken",
+    "KeyReused",
     "LoginRefused",
     "MethodNotAllowed",
     "MissingCsrfToken",
@@ -59,6 +64,7 @@ __all__ = [
     "NotReady",
     "QuestionTooLong",
     "RateLimited",
+    "RequestInProgress",
     "RequestTimeout",
     "SettingFinding",
     "Throttled",
@@ -337,7 +343,7 @@ class WaitsForGrants(HubError):
         self.undecided = tuple(undecided)
         super().__init__(
             f"The module {module!r} asks for {', '.join(self.undecided)}, and nobody decided yet whether it may.",
-            hint=f"`lumina plugin enable {module} --grant-all` allows all, `lumina plugin grant {module} SCOPE …` some.",
+            hint=f"`lumina plugin enable {module} --grant-all` allows all, `lumina plugin grant {module} SCOPE` some.",
         )
 
 
@@ -359,3 +365,29 @@ class NotReady(HubError):
 
     def __init__(self) -> None:
         super().__init__("The hub is starting or stopping.", hint="Try again in a moment; `/readyz` says when.")
+
+
+class KeyReused(HubError):
+    """An Idempotency-Key stands for another request already."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The Idempotency-Key {key!r} was sent with another request before.",
+            hint="Make a new key for each new request; send the old one only to repeat the very same request.",
+        )
+
+
+class RequestInProgress(HubError):
+    """The same request is being served now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is being served now.", hint="Send it again in a moment for its answer."
+        )
+
+
+class ClientGone(HubError):
+    """Who asked has gone. Nobody reads the answer; the log does."""
+
+    def __init__(self) -> None:
+        super().__init__("The client went away before it was answered.")

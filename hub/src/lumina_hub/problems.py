@@ -242,6 +242,30 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
         ),
     ),
     (
+        hub.ClientGone,
+        ProblemType(
+            "client-gone", 499, "The client went away", "Nobody reads this: it stands in the hub's log and metrics."
+        ),
+    ),
+    (
+        hub.KeyReused,
+        ProblemType(
+            "idempotency-key-reused",
+            409,
+            "The key stands for another request",
+            "An `Idempotency-Key` was sent before with another method, path or body. Make a new one.",
+        ),
+    ),
+    (
+        hub.RequestInProgress,
+        ProblemType(
+            "request-in-progress",
+            409,
+            "The request is being served",
+            "The same `Idempotency-Key` is in use now. Ask again after `Retry-After`.",
+        ),
+    ),
+    (
         hub.NotReady,
         ProblemType("not-ready", 503, "The hub is not ready", "It is starting or stopping. `/readyz` says when it is."),
     ),
@@ -288,6 +312,24 @@ _TYPES: tuple[tuple[type[Exception], ProblemType], ...] = (
             507,
             "The disk is full",
             "Nothing of the failed write was kept, and nothing acknowledged was lost. Free some space and try again.",
+        ),
+    ),
+    (
+        core.QuotaFull,
+        ProblemType(
+            "quota-full",
+            507,
+            "The quota is used up",
+            "What is allotted to the caller has no room for this. Nothing was kept; delete something first.",
+        ),
+    ),
+    (
+        core.Unsupported,
+        ProblemType(
+            "unsupported",
+            501,
+            "The driver cannot do this",
+            "The part in use, such as the language engine, has no such ability. Another driver may.",
         ),
     ),
     (
@@ -459,7 +501,7 @@ def _headers(error: Exception) -> dict[str, str]:
         return {"Allow": error.allow}
     if isinstance(error, hub.RateLimited | hub.ModuleBusy | hub.UpstreamUnreachable):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
-    if isinstance(error, hub.NotReady | core.DependencyDown):
+    if isinstance(error, hub.NotReady | hub.RequestInProgress | core.DependencyDown):
         return {"Retry-After": _RETRY_AFTER_S}
     return {}
 

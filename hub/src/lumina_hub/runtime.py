@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,27 +14,41 @@ import structlog
 
 from lumina_core.answers.checking import CheckedAnswerer
 from lumina_core.documents import ArticleId
+from lumina_core.drivers.redis_arrivals import Arrivals
+from lumina_core.engines.loading import load_engine
 from lumina_core.errors import DependencyDown
+from lumina_core.events.streams import EventSettings, EventStreams
+from lumina_core.gaps.book import GapBook
 from lumina_core.indexing.indexer import Indexer
 from lumina_core.indexing.progress import IndexerState
 from lumina_core.memory.compressor import PadCompressor
 from lumina_core.memory.recall import RecallSettings
+from lumina_core.memory.scratchpad import ScratchPads
 from lumina_core.memory.service import ChatMemory, MemorySettings
+from lumina_core.queues.queue import WorkQueues
 from lumina_core.retrieval.search import Searcher
+from lumina_core.storage.files import FileStore
+from lumina_core.storage.values import ValueStore
 from lumina_hub.answering import load_answerer
 from lumina_hub.auth.authenticator import TokenStore
 from lumina_hub.auth.opening import Auth, open_auth
 from lumina_hub.background import autosave, keep_ranks, running
 from lumina_hub.chat.service import ChatService
+from lumina_hub.embeddings.service import EmbeddingService
+from lumina_hub.engines.service import EngineService
+from lumina_hub.events.announcing import ArticleAnnouncer
+from lumina_hub.events.service import EventService
 from lumina_hub.foundations import Foundations, open_foundations
 from lumina_hub.graph.service import GraphService
 from lumina_hub.health.service import Check, HealthService
 from lumina_hub.home import Home
+from lumina_hub.idempotency.answers import FirstAnswers
 from lumina_hub.ingest.reading import read_source
 from lumina_hub.ingest.service import IngestService
 from lumina_hub.ingest.store import JobStore
 from lumina_hub.metrics.following import follow_indexer
 from lumina_hub.metrics.registry import Metrics
+from lumina_hub.queues.service import QueueService
 from lumina_hub.registry.opening import ModuleParts, open_registry
 from lumina_hub.registry.running import Switchboard
 from lumina_hub.reindex.service import ReindexService
@@ -43,6 +57,9 @@ from lumina_hub.settings import Settings
 from lumina_hub.starter import FirstKnowledge, learn_starter
 from lumina_hub.status.backlog import count_pending
 from lumina_hub.status.service import StatusService
+from lumina_hub.storage.service import StorageService
+from lumina_hub.vectors.collections import CollectionBook
+from lumina_hub.vectors.service import VectorService
 
 __all__ = ["Runtime", "open_runtime"]
 
@@ -57,6 +74,16 @@ class Runtime:
 
     home: Home
     auth: Auth
+    answers: FirstAnswers
+    arrivals: Arrivals
+    embeddings: EmbeddingService
+    engine: EngineService
+    events: EventService
+    gaps: GapBook
+    pads: ScratchPads
+    queues: QueueService
+    storage: StorageService
+    vectors: VectorService
     memory: ChatMemory
     modules: ModuleParts
     chat: ChatService
@@ -101,8 +128,19 @@ async def open_runtime(
         compressor = PadCompressor(
             parts.redis, parts.log, parts.store, parts.embedder, margin_s=_pad_margin_s(settings)
         )
-        indexer = await stack.enter_async_context(_indexer(parts, memory, compressor, settings))
-        await stack.enter_async_context(running(_background(parts, indexer, compressor, settings, metrics)))
+        arrivals = await stack.enter_async_context(Arrivals.open(parts.redis))
+        events = EventStreams(parts.redis, arrivals, settings=_event_settings(settings))
+        gaps = await GapBook.open(parts.log, parts.redis, events)
+        engine = await asyncio.to_thread(load_engine, settings.engine)
+        stack.push_async_callback(engine.close)
+        files = await asyncio.to_thread(
+            lambda: FileStore.open(settings.home / "storage", quota_bytes=settings.module_files_bytes)
+        )
+        on_reindex = (memory.rebuild, compressor.rebuild, gaps.rebuild)
+        indexer = await stack.enter_async_context(_indexer(parts, on_reindex, settings))
+        announcer = ArticleAnnouncer(indexer, parts.log, parts.redis, events)
+        works = [*_background(parts, indexer, compressor, settings, metrics), announcer.run()]
+        await stack.enter_async_context(running(works))
         threads = stack.enter_context(ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query"))
         reader = read_source(parts.graph, parts.worker_settings.catalogue)
         ingest = IngestService(parts.graph, indexer, JobStore(parts.redis), reader, metrics)
@@ -117,6 +155,9 @@ async def open_runtime(
             until_ready=first.wait,
         )
         modules = await stack.enter_async_context(open_registry(settings, parts.redis, auth, metrics, switchboard))
+        embeddings = EmbeddingService(parts.embedder, threads)
+        collections = CollectionBook(parts.redis, core_dim=parts.embedder.info.dim)
+        values = ValueStore(parts.redis, quota_bytes=settings.module_values_bytes)
         await ingest.resume()
         metrics.up_since.set(time.time())
         metrics.index_pending.set_function(lambda: count_pending(parts.graph.catalogue, indexer.progress.position))
@@ -124,6 +165,16 @@ async def open_runtime(
         yield Runtime(
             home=home,
             auth=auth,
+            answers=FirstAnswers(parts.redis),
+            arrivals=arrivals,
+            embeddings=embeddings,
+            engine=EngineService(engine),
+            events=EventService(events),
+            gaps=gaps,
+            pads=ScratchPads(parts.redis, ttl_s=settings.pad_ttl),
+            queues=QueueService(WorkQueues(parts.redis, arrivals)),
+            storage=StorageService(values, files),
+            vectors=VectorService(parts.store, collections, embeddings, note_search=indexer.note_search),
             memory=memory,
             modules=modules,
             chat=ChatService(
@@ -162,6 +213,12 @@ async def _memory(parts: Foundations, settings: Settings) -> AsyncIterator[ChatM
         await memory.close()
 
 
+def _event_settings(settings: Settings) -> EventSettings:
+    return EventSettings(
+        attempts=settings.event_attempts, kept=settings.stream_length, most=settings.stream_length * 10
+    )
+
+
 def _pad_margin_s(settings: Settings) -> float:
     return min(_PAD_MARGIN_S, settings.pad_ttl / 3)
 
@@ -181,16 +238,16 @@ def _background(
 
 @asynccontextmanager
 async def _indexer(
-    parts: Foundations, memory: ChatMemory, compressor: PadCompressor, settings: Settings
+    parts: Foundations, on_reindex: Sequence[Callable[[], Awaitable[object]]], settings: Settings
 ) -> AsyncIterator[Indexer]:
     logs = settings.home / "logs"
     await asyncio.to_thread(logs.mkdir, mode=0o700, parents=True, exist_ok=True)
 
-    async def rebuild_chat() -> None:
-        await memory.rebuild()
-        await compressor.rebuild()
+    async def rebuild() -> None:
+        for again in on_reindex:
+            await again()
 
-    indexer = await Indexer.start(parts.worker_settings, log_file=logs / "indexer.log", on_reindex=(rebuild_chat,))
+    indexer = await Indexer.start(parts.worker_settings, log_file=logs / "indexer.log", on_reindex=(rebuild,))
     try:
         yield indexer
     finally:

@@ -72,7 +72,7 @@ async def serve(settings: Settings, *, listening: Callable[[str], None]) -> None
                         _log.info("listening", url=url, version=VERSION)
                         listening(url)
 
-                    server = _Server(config, announce)
+                    server = _Server(config, announce, stopping=app.state.runtime.arrivals.release)
                     stop.asks(server)
                     async with _modules(app, settings):
                         await server.serve(sockets=[listener])
@@ -100,16 +100,21 @@ def banner(settings: Settings, url: str) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, telling when it listens, and leaving signals to `_Stop`."""
+    """uvicorn, telling when it listens and when it stops listening, and leaving signals to `_Stop`."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None], *, stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             self._listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()  # who waits for an event is answered now: the hub does not wait for them
+        await super().shutdown(sockets=sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

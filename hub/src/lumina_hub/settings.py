@@ -100,6 +100,9 @@ class Settings(BaseModel):
     )
 
     max_body_bytes: int = Field(262_144, ge=1024, description="Requests larger than this are refused unread.")
+    max_upload_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, description="The same for articles, points, texts to embed and files of modules."
+    )
     max_question_chars: int = Field(8_000, ge=1, le=100_000, description="Longer questions are refused.")
     stop_timeout_s: float = Field(10.0, ge=0, description="How long running requests may take when the hub stops.")
 
@@ -122,6 +125,25 @@ class Settings(BaseModel):
     embedder_model: str | None = Field(None, description="The model the `ollama` or `openai` embedder asks for.")
     embedder_api_key: Secret | None = Field(None, description="The API key of `embedder_url`.")
     answerer: str = Field("extractive", description="The driver that makes answers from what a search found.")
+
+    engine: str = Field(
+        "extractive", description="The language engine; `extractive` has no model and generates nothing."
+    )
+
+    event_attempts: int = Field(
+        5, ge=1, le=1000, description="How often an event is given to one group before it becomes a dead letter."
+    )
+    stream_length: int = Field(
+        10_000,
+        ge=100,
+        description="How many events a stream keeps; ten times as many where a group has not handled them.",
+    )
+    module_values_bytes: int = Field(
+        16 * 1024 * 1024, ge=0, description="How much the keys and values of one module may take in Redis."
+    )
+    module_files_bytes: int = Field(
+        1024 * 1024 * 1024, ge=0, description="How much the files one module keeps in the hub may take."
+    )
 
     recall_top_k: Annotated[int, SeedName("RECALL_TOP_K")] = Field(
         3, ge=0, le=100, description="How many similar past turns a question brings back."

@@ -124,7 +124,7 @@ class Hub:
         return {"Cookie": f"lumina_session={cookie_of(response)}", "X-CSRF-Token": response.json()["csrf_token"]}
 
     async def whoami(self, headers: dict[str, str]) -> dict[str, Any]:
-        response = await self.client.get("/api/v1/whoami", headers=headers)
+        response = await self.client.get("/api/v1/me", headers=headers)
         assert response.status_code == 200, response.text
         said: dict[str, Any] = response.json()
         return said

@@ -46,6 +46,21 @@ GUARDED = [
 ]
 
 
+_PLACES = {
+    "article_id": "a",
+    "collection": "almanac.days",
+    "gap_id": "g",
+    "job_id": "j",
+    "key": "k",
+    "name": "ann",
+    "pad_id": "p",
+    "path": "a/b",
+    "queue": "crawl:queue",
+    "token_id": "0",
+    "turn_id": "t",
+}
+
+
 class TableOfTokens:
     """A token store that names the scopes a token was granted: `scoped:read:graph,chat`."""
 
@@ -63,7 +78,7 @@ async def client(settings: Settings) -> httpx.AsyncClient:
 
 
 async def call(client: httpx.AsyncClient, route: BaseRoute, method: str, token: str | None) -> httpx.Response:
-    path = route.path.format(article_id="a", job_id="j", turn_id="t", token_id="0", name="ann")  # type: ignore[attr-defined]
+    path = route.path_format.format_map(_PLACES)  # type: ignore[attr-defined]
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
     return await client.request(method, path, headers=headers, content=b"not json")
 

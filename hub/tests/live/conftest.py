@@ -20,11 +20,11 @@ from lumina_sdk.contract import IngestJob, ScopeSet
 
 
 class NamedScopes:
-    """A token store for tests: `somebody:chat,read:graph` is somebody with these scopes."""
+    """A token store for tests: `somebody~chat,read:graph` is somebody with these scopes."""
 
     async def find(self, token: str) -> Principal | None:
-        name, colon, scopes = token.partition(":")
-        return Principal(name, ScopeSet(scopes.split(","))) if colon else None
+        name, found, scopes = token.partition("~")
+        return Principal(name, ScopeSet(scopes.split(","))) if found else None
 
 
 class Hub:
@@ -38,7 +38,7 @@ class Hub:
 
     def as_(self, name: str, *scopes: str) -> dict[str, str]:
         """Headers of somebody else with these scopes."""
-        return {"Authorization": f"Bearer {name}:{','.join(scopes)}"}
+        return {"Authorization": f"Bearer {name}~{','.join(scopes)}"}
 
     async def ingest(self, source: Path, **more: object) -> IngestJob:
         """Ingest and wait for the end."""

@@ -7,6 +7,8 @@ CoreError
 ├── Conflict                the request does not fit the present state
 │   └── HomeLocked          another process holds this data directory
 ├── StorageFull             the disk is full; nothing of the failed write was kept
+├── QuotaFull               what is allotted to the caller is used up; nothing of the failed write was kept
+├── Unsupported             the chosen driver cannot do this at all
 ├── CorruptLog              a line in the middle of the log cannot be read
 └── DependencyDown          something we call is not there now; trying again may work
     ├── RedisDown
@@ -27,9 +29,11 @@ __all__ = [
     "HomeLocked",
     "InvalidInput",
     "NotFound",
+    "QuotaFull",
     "RedisDown",
     "StorageFull",
     "UnreadableSource",
+    "Unsupported",
     "VectorStoreDown",
 ]
 
@@ -65,6 +69,14 @@ class HomeLocked(Conflict):
 
 class StorageFull(CoreError):
     """The disk is full; nothing of the failed write was kept."""
+
+
+class QuotaFull(CoreError):
+    """What is allotted to the caller is used up; nothing of the failed write was kept."""
+
+
+class Unsupported(CoreError):
+    """The chosen driver cannot do this at all; another one may."""
 
 
 class CorruptLog(CoreError):

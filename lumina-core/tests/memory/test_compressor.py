@@ -9,6 +9,7 @@ import pytest
 from lumina_core.drivers.redis_client import RedisClient
 from lumina_core.drivers.vector_store import CollectionSpec, Filter, VectorStore
 from lumina_core.errors import EmbedderDown, NotFound, VectorStoreDown
+from lumina_core.events.event import decode_event
 from lumina_core.graph.log import GraphLog, read_log
 from lumina_core.memory.compressor import PAD_COMPRESSED, REFLECTIONS, PadCompressor
 from lumina_core.memory.scratchpad import DEADLINES, ScratchPad, ScratchPads
@@ -57,7 +58,8 @@ async def test_a_pad_is_compressed_before_it_expires(
     assert record.payload["text"] == done.text
     events: Any = await redis.xrange(PAD_COMPRESSED)
     ((_, event),) = events
-    assert (event["type"], event["pad"], event["text"]) == ("PAD_COMPRESSED", pad.id, done.text)
+    told = decode_event(PAD_COMPRESSED, "0-0", event)
+    assert (told.type, told.data["pad"], told.data["text"]) == ("PAD_COMPRESSED", pad.id, done.text)
     assert await redis.exists(pad.id) == 0
     assert await redis.zcard(DEADLINES) == 0
 
@@ -139,7 +141,8 @@ async def test_empty_and_vanished_pads_are_let_go(
     clock.pass_s(300)
 
     assert await compressor.compress_due() == []
-    assert await redis.keys("*") == []
+    assert await redis.keys("pad:*") == []
+    assert await redis.zcard(DEADLINES) == 0
     assert logged(root) == []
 
 

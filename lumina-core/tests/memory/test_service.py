@@ -12,6 +12,7 @@ from lumina_core.answers.base import Outcome
 from lumina_core.drivers.redis_client import RedisClient
 from lumina_core.drivers.vector_store import CollectionSpec, Filter, VectorStore
 from lumina_core.errors import InvalidInput, NotFound, StorageFull, VectorStoreDown
+from lumina_core.events.event import decode_event
 from lumina_core.graph.log import GraphLog, read_log
 from lumina_core.memory.events import QA_TURN, announce_turn
 from lumina_core.memory.service import ChatMemory
@@ -209,15 +210,9 @@ async def test_each_acknowledged_turn_is_announced_once_and_without_its_words(
 
     events: Any = await redis.xrange(QA_TURN)
     ((_, event),) = events
-    assert event == {
-        "type": "QA_TURN",
-        "id": turn.id,
-        "session": "s",
-        "owner": "ann",
-        "ts": repr(turn.ts),
-        "confidence": "0.8",
-        "outcome": "answered",
-    }
+    told = decode_event(QA_TURN, "0-0", event)
+    assert (told.id, told.type, told.ts, told.source) == (turn.id, "QA_TURN", turn.ts, "core")
+    assert told.data == {"turn": turn.id, "session": "s", "owner": "ann", "confidence": 0.8, "outcome": "answered"}
 
 
 async def test_the_stream_of_turns_keeps_the_latest(redis: RedisClient) -> None:
@@ -232,7 +227,8 @@ async def test_the_stream_of_turns_keeps_the_latest(redis: RedisClient) -> None:
     assert 10_000 <= await redis.xlen(QA_TURN) < 10_200
     newest: Any = await redis.xrevrange(QA_TURN, count=1)
     ((_, last),) = newest
-    assert (last["id"], last["outcome"]) == (turn.id, "partial")
+    told = decode_event(QA_TURN, "0-0", last)
+    assert (told.id, told.data["outcome"]) == (turn.id, "partial")
 
 
 async def test_history_that_redis_lost_is_read_from_the_log(

@@ -23,6 +23,7 @@ from lumina_hub.auth.audit.service import Audit
 from lumina_hub.auth.authenticator import Authenticator
 from lumina_hub.auth.principal import Principal
 from lumina_hub.errors import HubError, InvalidToken, MissingCsrfToken, MissingScope, NotForModules, NotReady
+from lumina_hub.idempotency.route import IdempotentRoute
 from lumina_sdk.contract import Scope
 
 __all__ = [
@@ -149,7 +150,7 @@ PUBLIC: Any = Depends(Public())
 """For the `dependencies` of a route that anybody may call."""
 
 
-class GuardedRoute(APIRoute):
+class GuardedRoute(IdempotentRoute):
     """A route that lets a call in only after its token and scopes were checked."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

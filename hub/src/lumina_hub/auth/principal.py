@@ -11,6 +11,7 @@ from lumina_sdk.contract import ScopeSet
 __all__ = ["EVERYTHING", "OWNER", "Principal", "PrincipalKind", "module_id", "token_id", "user_id"]
 
 OWNER = "owner"
+_MODULE = "module:"
 EVERYTHING = ScopeSet(["admin:hub"])
 """What the owner may do: every scope, those of modules included."""
 
@@ -31,7 +32,7 @@ def token_id(id: str) -> str:
 
 
 def module_id(slug: str) -> str:
-    return f"module:{slug}"
+    return f"{_MODULE}{slug}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Principal:
     def owner(self) -> str:
         """Whose things the call may see: a module that acts for somebody sees that somebody's."""
         return self.on_behalf_of or self.id
+
+    @property
+    def module(self) -> str | None:
+        """The slug of the module that calls; None where the caller is none."""
+        return self.id.removeprefix(_MODULE) if self.id.startswith(_MODULE) else None
 
     def demand(self, *needed: str) -> None:
         """Go on only with all of `needed`; for what depends on the request's content rather than on its route.

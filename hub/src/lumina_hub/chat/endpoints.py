@@ -18,6 +18,7 @@ from lumina_sdk.contract import (
     ChatRequest,
     Feedback,
     FeedbackRequest,
+    NewTurn,
     Scope,
     Sessions,
     TurnDetail,
@@ -83,6 +84,12 @@ async def list_turns(
 ) -> Turns:
     """List turns, newest first, of one session or of all. An unknown session is a 404."""
     return await chat.turns(principal, session=session, limit=limit, before=before, embeddings=embeddings)
+
+
+@router.post("/api/v1/chat/turns", status_code=201)
+async def add_turn(turn: NewTurn, principal: HistoryWrite, chat: Chat) -> TurnDetail:
+    """Keep a question and its answer that came about elsewhere, as a turn of the caller's."""
+    return await chat.add(turn, principal)
 
 
 @router.get("/api/v1/chat/turns/{turn_id}")

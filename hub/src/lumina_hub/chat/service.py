@@ -22,7 +22,7 @@ from lumina_hub.auth.principal import Principal
 from lumina_hub.chat.schemas import citation_out, feedback_out, session_out, turn_out
 from lumina_hub.metrics.registry import Metrics
 from lumina_hub.search.service import SearchService
-from lumina_sdk.contract import ChatAnswer, ChatRequest, Feedback, Sessions, TurnDetail, Turns
+from lumina_sdk.contract import ChatAnswer, ChatRequest, Feedback, NewTurn, Sessions, TurnDetail, Turns
 from lumina_sdk.contract import Outcome as WireOutcome
 
 __all__ = ["ChatService", "StartedTurn"]
@@ -128,6 +128,25 @@ class ChatService:
     async def turn(self, turn_id: str, principal: Principal) -> TurnDetail:
         """Raises `NotFound`, also for another owner's."""
         return turn_out(await self._memory.turn(turn_id, principal.owner), embedding=True)
+
+    async def add(self, new: NewTurn, principal: Principal) -> TurnDetail:
+        """Keep a turn that came about elsewhere. Once this returns it survives `kill -9`.
+
+        Raises:
+            InvalidInput: the session cannot be one.
+            QuestionTooLong, StorageFull: nothing was kept.
+        """
+        self._search.check(new.user)
+        answer = Answer(new.assistant, Outcome(new.outcome.value), new.confidence, (new.assistant,), (), {})
+        turn = await self._memory.remember(
+            owner=principal.owner,
+            session=new.session,
+            question=new.user,
+            answer=answer,
+            cite_ids=new.cite_ids,
+            ts=new.ts,
+        )
+        return await self.turn(turn.id, principal)
 
     async def mark(self, turn_id: str, value: str, principal: Principal) -> Feedback:
         """Raises `NotFound`, also for another owner's, and `StorageFull`."""

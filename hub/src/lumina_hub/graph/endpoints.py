@@ -12,14 +12,17 @@ from lumina_hub.auth.principal import Principal
 from lumina_hub.graph.service import GraphService
 from lumina_hub.parts import graph_service
 from lumina_sdk.contract import (
+    AddArticles,
     ArticleDetail,
     ArticleDiff,
     ArticleLinks,
     ArticleRevisions,
     Articles,
+    ArticlesAdded,
     GraphChanges,
     GraphLogEntries,
     LogKind,
+    PutLinks,
     RecoveryPoint,
     RecoveryPointRequest,
     RecoveryPoints,
@@ -50,6 +53,13 @@ async def list_articles(
     return await graph.articles(title=title, limit=limit, after=after)
 
 
+@router.post("/api/v1/graph/articles")
+async def add_articles(request: AddArticles, principal: GraphWrite, graph: Graph) -> ArticlesAdded:
+    """Add articles of the caller's own source. They are on the disk when this answers, and found once the index has
+    followed, which the event `graph:add` tells. A revision that is there already is passed over."""
+    return await graph.add(request, principal)
+
+
 @router.get(_ARTICLE)
 async def read_article(
     article_id: str, principal: GraphRead, graph: Graph, revision: str | None = None
@@ -68,6 +78,18 @@ async def list_revisions(article_id: str, principal: GraphRead, graph: Graph) ->
 async def list_links(article_id: str, principal: GraphRead, graph: Graph) -> ArticleLinks:
     """List what an article links to and what links to it."""
     return await graph.links(article_id)
+
+
+@router.put(_ARTICLE + "/links", status_code=204)
+async def put_links(article_id: str, request: PutLinks, principal: GraphWrite, graph: Graph) -> None:
+    """Replace what an article is related to by one relation other than `page_link`."""
+    await graph.relate(article_id, request)
+
+
+@router.delete(_ARTICLE, status_code=204)
+async def delete_article(article_id: str, principal: GraphWrite, graph: Graph) -> None:
+    """Take an article out of the graph; its revisions stay. What another added takes `admin:hub` too."""
+    await graph.delete(article_id, principal)
 
 
 @router.get(_ARTICLE + "/diff")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
-from lumina_core.documents import Article
+from lumina_core.documents import Article, Section, article_id, fingerprint, normalise_title
 from lumina_core.graph.catalogue import ArticleRow, Link, RevisionRow
 from lumina_core.graph.graph import RestoreResult as CoreRestoreResult
 from lumina_core.graph.history import Change
 from lumina_core.graph.layout import Entry
 from lumina_core.graph.records import RecoveryPoint as CoreRecoveryPoint
+from lumina_core.ingest.blocks import summarise
+from lumina_hub.auth.principal import Principal
 from lumina_sdk.contract import (
     ArticleDetail,
     ArticleRevision,
@@ -20,21 +22,57 @@ from lumina_sdk.contract import (
     GraphLogEntry,
     LinkOut,
     LogKind,
+    NewArticle,
     RecoveryPoint,
     RestoreResult,
 )
 
 __all__ = [
+    "article_in",
     "change_out",
     "detail_out",
     "incoming_out",
+    "is_own",
     "log_entry_out",
     "outgoing_out",
     "point_out",
     "restore_out",
     "revisions_out",
+    "source_of",
     "summary_out",
 ]
+
+
+def source_of(principal: Principal, name: str) -> str:
+    """The source of what a principal adds: itself, or `<itself>.<name>`."""
+    return f"{principal.id}.{name}" if name else principal.id
+
+
+def is_own(principal: Principal, source: str) -> bool:
+    """Whether the principal added what is of that source."""
+    return source == principal.id or source.startswith(f"{principal.id}.")
+
+
+def article_in(new: NewArticle, source: str, *, now: float) -> Article:
+    """An article without headings: one section, which is the whole text."""
+    text = new.text.strip()
+    sections = (Section("", 1, (), 0, len(text)),)
+    digest = fingerprint(text)
+    return Article(
+        id=article_id(source, new.name),
+        title=normalise_title(new.title),
+        url=new.url,
+        source=source,
+        revision=new.revision or digest,
+        ts=now if new.ts is None else new.ts,
+        text=text,
+        summary=new.summary or summarise(text, sections),
+        fingerprint=digest,
+        sections=sections,
+        links=tuple(dict.fromkeys(new.links)),
+        categories=tuple(dict.fromkeys(new.categories)),
+        wikidata=new.wikidata,
+    )
 
 
 def summary_out(row: ArticleRow) -> ArticleSummary:

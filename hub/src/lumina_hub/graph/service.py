@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from itertools import islice
 
@@ -14,29 +15,39 @@ from lumina_core.graph.export import export_node_link
 from lumina_core.graph.graph import KnowledgeGraph
 from lumina_core.graph.layout import ARTICLES, LINKS, RECOVERY, Entry
 from lumina_core.graph.reader import CorruptLine, read_entry, read_log_backwards
+from lumina_core.graph.records import LinkSet
+from lumina_hub.auth.principal import Principal
 from lumina_hub.graph.schemas import (
+    article_in,
     change_out,
     detail_out,
     incoming_out,
+    is_own,
     log_entry_out,
     outgoing_out,
     point_out,
     restore_out,
     revisions_out,
+    source_of,
     summary_out,
 )
 from lumina_sdk.contract import (
+    AddArticles,
+    AddedArticle,
     ArticleDetail,
     ArticleDiff,
     ArticleLinks,
     ArticleRevisions,
     Articles,
+    ArticlesAdded,
     GraphChanges,
     GraphLogEntries,
     LogKind,
+    PutLinks,
     RecoveryPoint,
     RecoveryPoints,
     RestoreResult,
+    Scope,
 )
 
 __all__ = ["GraphService"]
@@ -133,6 +144,54 @@ class GraphService:
         result = await asyncio.to_thread(self._graph.restore, point)
         self._on_change()
         return restore_out(result)
+
+    async def add(self, request: AddArticles, principal: Principal) -> ArticlesAdded:
+        """Add articles of the caller's own source. They are on the disk once this returns.
+
+        Raises:
+            StorageFull: there is no room; none was kept.
+        """
+        articles = [article_in(new, source_of(principal, new.source), now=time.time()) for new in request.articles]
+
+        def add() -> list[bool]:
+            news = []
+            for article in articles:
+                result = self._graph.add([article])
+                news.append(bool(result.added or result.changed))
+            return news
+
+        news = await asyncio.to_thread(add)
+        self._on_change()
+        return ArticlesAdded(
+            articles=tuple(
+                AddedArticle(id=article.id, revision=article.revision, new=new)
+                for article, new in zip(articles, news, strict=True)
+            )
+        )
+
+    async def delete(self, article_id: str, principal: Principal) -> None:
+        """Take an article out of the graph; its revisions stay in the log.
+
+        Raises:
+            NotFound: there is none.
+            MissingScope: another than the caller added it, and the caller does not operate the hub.
+        """
+        row = await asyncio.to_thread(self._existing, article_id)
+        if not is_own(principal, row.source):
+            principal.demand(Scope.ADMIN_HUB)
+        await asyncio.to_thread(self._graph.delete, article_id)
+        self._on_change()
+
+    async def relate(self, article_id: str, request: PutLinks) -> None:
+        """Replace what an article is related to by one relation. Raises `NotFound` and `InvalidInput`."""
+
+        def relate() -> None:
+            row = self._existing(article_id)
+            targets = tuple(dict.fromkeys(request.targets))
+            self._graph.relate([LinkSet(row.id, request.relation, row.source, targets)])
+
+        await asyncio.to_thread(relate)
+        self._on_change()
 
     def export(self) -> AsyncIterator[bytes]:
         return iterate_in_threadpool(export_node_link(self._catalogue))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lumina_hub.errors import BodyTooLarge
@@ -13,16 +15,19 @@ __all__ = ["BodyLimit"]
 class BodyLimit:
     """Answers 413 from the Content-Length alone; a body that does not say its length is cut off at the limit."""
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, larger: Mapping[str, int] | None = None) -> None:
+        """`larger` are the limits of paths that begin so."""
         self._app = app
         self._limit_bytes = limit_bytes
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _content_length(scope) > self._limit_bytes:
-            await self._refuse(scope, receive, send)
+        limit_bytes = self._limit(scope["path"])
+        if _content_length(scope) > limit_bytes:
+            await self._refuse(limit_bytes, scope, receive, send)
             return
 
         seen = 0
@@ -35,7 +40,7 @@ class BodyLimit:
                 return {"type": "http.disconnect"}
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._limit_bytes:
+            if seen > limit_bytes:
                 too_large = True
                 return {"type": "http.disconnect"}
             return message
@@ -53,11 +58,14 @@ class BodyLimit:
             if not too_large or started:
                 raise
         if too_large and not started:
-            await self._refuse(scope, receive, send)
+            await self._refuse(limit_bytes, scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _limit(self, path: str) -> int:
+        return next((limit for prefix, limit in self._larger.items() if path.startswith(prefix)), self._limit_bytes)
+
+    async def _refuse(self, limit_bytes: int, scope: Scope, receive: Receive, send: Send) -> None:
         response = respond_to(
-            BodyTooLarge(self._limit_bytes), instance=scope["path"], request_id=scope.get("lumina.request_id")
+            BodyTooLarge(limit_bytes), instance=scope["path"], request_id=scope.get("lumina.request_id")
         )
         response.headers["Connection"] = "close"  # the rest of the body is not read
         await response(scope, receive, send)

@@ -104,7 +104,7 @@ async def test_a_life_in_the_log(hub, clock) -> None:  # type: ignore[no-untyped
     headers = {"Authorization": f"Bearer {token['token']}"}
     await hub.whoami(headers)
     await hub.client.get("/api/v1/users", headers=headers)
-    await hub.client.get("/api/v1/whoami", headers={"Authorization": "Bearer lum_unknown"})
+    await hub.client.get("/api/v1/me", headers={"Authorization": "Bearer lum_unknown"})
     await hub.client.patch("/api/v1/users/ann", json={"role": "member"}, headers=hub.owner)
     await hub.client.delete(f"/api/v1/tokens/{token['id']}", headers=browser)
     await hub.client.delete("/api/v1/session", headers=browser)

@@ -93,7 +93,7 @@ async def test_a_revoked_client_gets_nothing_and_what_it_had_ends(hub) -> None: 
     await hub.client.delete(f"/api/v1/tokens/{client['id']}", headers=hub.owner)
 
     assert (await ask(hub, client)).json()["error"] == "invalid_client"
-    assert (await hub.client.get("/api/v1/whoami", headers=headers)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=headers)).status_code == 401
 
 
 async def test_no_access_token_outlives_its_client(hub, clock) -> None:  # type: ignore[no-untyped-def]
@@ -103,7 +103,7 @@ async def test_no_access_token_outlives_its_client(hub, clock) -> None:  # type:
 
     assert said["expires_in"] == 60
     clock.turn(60)
-    response = await hub.client.get("/api/v1/whoami", headers={"Authorization": f"Bearer {said['access_token']}"})
+    response = await hub.client.get("/api/v1/me", headers={"Authorization": f"Bearer {said['access_token']}"})
     assert response.status_code == 401
 
 
@@ -180,7 +180,7 @@ async def test_a_client_gives_a_token_back(hub) -> None:  # type: ignore[no-unty
     assert (await revoke(client, token)).status_code == 200
     assert (await revoke(client, "unknown")).status_code == 200
 
-    assert (await hub.client.get("/api/v1/whoami", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
     await hub.whoami({"Authorization": f"Bearer {kept}"})
 
 

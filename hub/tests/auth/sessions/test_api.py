@@ -86,7 +86,7 @@ async def test_after_logout_a_copied_cookie_lets_nobody_in(hub) -> None:  # type
 
     assert gone.status_code == 204
     assert 'lumina_session=""' in gone.headers["set-cookie"]
-    replayed = await hub.client.get("/api/v1/whoami", headers=browser)
+    replayed = await hub.client.get("/api/v1/me", headers=browser)
     assert (replayed.status_code, replayed.json()["detail"]) == (401, "The session has ended.")
 
 
@@ -100,10 +100,8 @@ async def test_a_login_never_takes_over_a_session_that_was_planted(hub) -> None:
 
     assert cookie_of(response) not in planted["Cookie"]
     assert cookie_of(invented) != "chosen-by-eve"
-    assert (await hub.client.get("/api/v1/whoami", headers=planted)).status_code == 401
-    assert (
-        await hub.client.get("/api/v1/whoami", headers={"Cookie": "lumina_session=chosen-by-eve"})
-    ).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=planted)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers={"Cookie": "lumina_session=chosen-by-eve"})).status_code == 401
 
 
 async def test_a_session_ends_when_it_is_not_used(hub, clock) -> None:  # type: ignore[no-untyped-def]
@@ -115,7 +113,7 @@ async def test_a_session_ends_when_it_is_not_used(hub, clock) -> None:  # type: 
         await hub.whoami(browser)
     clock.turn(43_200)
 
-    assert (await hub.client.get("/api/v1/whoami", headers=browser)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=browser)).status_code == 401
 
 
 async def test_a_session_ends_however_much_it_is_used(hub, clock) -> None:  # type: ignore[no-untyped-def]
@@ -127,7 +125,7 @@ async def test_a_session_ends_however_much_it_is_used(hub, clock) -> None:  # ty
         await hub.whoami(browser)
     clock.turn(16)
 
-    assert (await hub.client.get("/api/v1/whoami", headers=browser)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=browser)).status_code == 401
 
 
 async def test_the_cookie_is_kept_nowhere(hub, redis) -> None:  # type: ignore[no-untyped-def]
@@ -149,7 +147,7 @@ async def test_a_token_logs_in_too_and_its_session_ends_with_it(hub) -> None:  #
     assert (await hub.whoami(browser))["id"] == f"token:{issued['id']}"
     await hub.client.delete(f"/api/v1/tokens/{issued['id']}", headers=hub.owner)
 
-    assert (await hub.client.get("/api/v1/whoami", headers=browser)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=browser)).status_code == 401
 
 
 async def test_the_owners_token_logs_in(hub) -> None:  # type: ignore[no-untyped-def]

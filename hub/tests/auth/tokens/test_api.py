@@ -52,7 +52,7 @@ async def test_a_revoked_token_ends_at_once_and_so_do_those_made_with_it(hub) ->
 
     assert gone.status_code == 204
     for issued in (parent, child):
-        response = await hub.client.get("/api/v1/whoami", headers=bearer(issued["token"]))
+        response = await hub.client.get("/api/v1/me", headers=bearer(issued["token"]))
         assert (response.status_code, response.json()["type"]) == (401, "/problems/invalid-token")
 
 
@@ -62,7 +62,7 @@ async def test_an_expired_token_says_so_and_ends_on_time(hub, clock) -> None:  #
     clock.turn(59.9)
     await hub.whoami(headers)
     clock.turn(0.1)
-    response = await hub.client.get("/api/v1/whoami", headers=headers)
+    response = await hub.client.get("/api/v1/me", headers=headers)
 
     assert (response.status_code, response.json()["detail"]) == (401, "The token has expired.")
 
@@ -87,7 +87,7 @@ async def test_a_token_with_another_secret_or_id_is_unknown(hub, wrong: str) -> 
     secret = issued["token"].removeprefix(f"lum_{issued['id']}_")
 
     token = wrong.format(id=issued["id"], other=other["id"], secret=secret)
-    response = await hub.client.get("/api/v1/whoami", headers=bearer(token))
+    response = await hub.client.get("/api/v1/me", headers=bearer(token))
 
     assert response.status_code == 401
 
@@ -100,7 +100,7 @@ async def test_an_unknown_id_costs_the_comparison_that_a_wrong_secret_does(
         "lumina_hub.auth.tokens.store.hmac.compare_digest", lambda one, other: bool(compared.append(len(other)))
     )
 
-    await hub.client.get("/api/v1/whoami", headers=bearer("lum_000000000000_" + "A" * 43))
+    await hub.client.get("/api/v1/me", headers=bearer("lum_000000000000_" + "A" * 43))
 
     assert 32 in compared
 
@@ -131,11 +131,11 @@ async def test_a_users_token_goes_with_the_user_and_does_not_come_back_with_the_
     await hub.whoami(token)
 
     await hub.client.delete("/api/v1/users/ann", headers=hub.owner)
-    assert (await hub.client.get("/api/v1/whoami", headers=token)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=token)).status_code == 401
     clock.turn(1)
     await hub.user("ann")
 
-    assert (await hub.client.get("/api/v1/whoami", headers=token)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=token)).status_code == 401
 
 
 async def test_a_users_token_may_never_do_more_than_the_user(hub) -> None:  # type: ignore[no-untyped-def]

@@ -80,7 +80,7 @@ async def test_a_new_password_ends_every_session(hub, clock) -> None:  # type: i
     changed = {"password": "another four words entirely"}
     assert (await hub.client.patch("/api/v1/users/ann", json=changed, headers=hub.owner)).status_code == 200
 
-    assert (await hub.client.get("/api/v1/whoami", headers=browser)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=browser)).status_code == 401
     assert (await hub.log_in("ann")).status_code == 401
     assert (await hub.log_in("ann", changed["password"])).status_code == 201
 
@@ -91,11 +91,11 @@ async def test_a_disabled_user_is_out_until_enabled_again(hub, clock) -> None:  
     clock.turn(1)
 
     await hub.client.patch("/api/v1/users/ann", json={"disabled": True}, headers=hub.owner)
-    assert (await hub.client.get("/api/v1/whoami", headers=browser)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=browser)).status_code == 401
     assert (await hub.log_in("ann")).json()["type"] == "/problems/login-refused"
 
     await hub.client.patch("/api/v1/users/ann", json={"disabled": False}, headers=hub.owner)
-    assert (await hub.client.get("/api/v1/whoami", headers=browser)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=browser)).status_code == 401
     assert (await hub.log_in("ann")).status_code == 201
 
 
@@ -109,7 +109,7 @@ async def test_a_user_changes_the_password_knowing_the_present_one(hub, clock) -
     right = await hub.client.post(path, json={"current": PASSWORD, "new": new}, headers=browser)
 
     assert (wrong.status_code, right.status_code) == (401, 204)
-    assert (await hub.client.get("/api/v1/whoami", headers=browser)).status_code == 401
+    assert (await hub.client.get("/api/v1/me", headers=browser)).status_code == 401
     assert (await hub.log_in("ann", new)).status_code == 201
     nobody = await hub.client.post(path, json={"current": PASSWORD, "new": new}, headers=hub.owner)
     assert nobody.status_code == 400

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from lumina_core.drivers.embedder import Embedder
 from lumina_core.drivers.vector_store import COLLECTIONS, CollectionSpec, Point, VectorStore
 from lumina_core.errors import Conflict, DependencyDown, NotFound, StorageFull
+from lumina_core.events.event import CoreStream, Event, encode_event
 from lumina_core.graph.log import GraphLog, LogPosition, read_log, read_log_backwards
 from lumina_core.memory.scratchpad import DEADLINES, Note, PadId, notes_of
 from lumina_core.memory.summary import central_sentences
@@ -26,7 +27,7 @@ from lumina_core.text.sentences import split_sentences
 __all__ = ["PAD_COMPRESSED", "REFLECTIONS", "Compressed", "PadCompressor", "reflection_point"]
 
 REFLECTIONS = "reflections/reflections"
-PAD_COMPRESSED = "pad:compressed"
+PAD_COMPRESSED = CoreStream.PAD_COMPRESSED
 SCRATCH_MEM = "scratch_mem"
 
 _STREAM_KEPT = 10_000
@@ -164,16 +165,18 @@ class PadCompressor:
     async def _let_go(self, pad: PadId, compressed: Compressed | None) -> None:
         async with self._redis.pipeline(transaction=True) as pipe:
             if compressed is not None:
-                event: dict[Any, Any] = {
-                    "type": "PAD_COMPRESSED",
-                    "id": pad,
-                    "pad": pad,
-                    "owner": compressed.owner,
-                    "ts": repr(compressed.ts),
-                    "notes": compressed.notes,
-                    "text": compressed.text,
-                }
-                pipe.xadd(PAD_COMPRESSED, event, maxlen=_STREAM_KEPT, approximate=True)
+                event = Event(
+                    id=pad,
+                    stream=PAD_COMPRESSED,
+                    ts=compressed.ts,
+                    data={
+                        "pad": pad,
+                        "owner": compressed.owner,
+                        "notes": compressed.notes,
+                        "text": compressed.text,
+                    },
+                )
+                pipe.xadd(PAD_COMPRESSED, encode_event(event), maxlen=_STREAM_KEPT, approximate=True)
             pipe.delete(pad)
             pipe.zrem(DEADLINES, pad)
             pipe.delete(_claim_key(pad))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from redis.asyncio import Redis
 
 from lumina_core.answers.base import Outcome
+from lumina_core.events.event import CoreStream, Event, encode_event
 from lumina_core.memory.turns import Turn
 
 __all__ = ["QA_TURN", "announce_turn"]
 
-QA_TURN = "qa:turn"
+QA_TURN = CoreStream.QA_TURN
 
 _KEPT = 10_000
 
@@ -24,13 +23,16 @@ async def announce_turn(redis: Redis, turn: Turn, owner: str, outcome: Outcome) 
     Raises:
         RedisDown, StorageFull: The event may be lost. The log has the turn, for those who must see every one.
     """
-    event: dict[Any, Any] = {
-        "type": "QA_TURN",
-        "id": turn.id,
-        "session": turn.session,
-        "owner": owner,
-        "ts": repr(turn.ts),
-        "confidence": repr(turn.confidence),
-        "outcome": outcome.value,
-    }
-    await redis.xadd(QA_TURN, event, maxlen=_KEPT, approximate=True)
+    event = Event(
+        id=turn.id,
+        stream=QA_TURN,
+        ts=turn.ts,
+        data={
+            "turn": turn.id,
+            "session": turn.session,
+            "owner": owner,
+            "confidence": turn.confidence,
+            "outcome": outcome.value,
+        },
+    )
+    await redis.xadd(QA_TURN, encode_event(event), maxlen=_KEPT, approximate=True)

@@ -141,6 +141,8 @@ class ChatMemory:
         answer: Answer,
         query: str | None = None,
         turn: TurnId | None = None,
+        cite_ids: Sequence[str] = (),
+        ts: float | None = None,
     ) -> Turn:
         """Keep a turn for good, then put it where the next question finds it.
 
@@ -148,6 +150,8 @@ class ChatMemory:
             session: New ones need no announcement.
             query: What was searched for, where a follow-up was rewritten; it is also what the turn is found by.
             turn: From `next_id`; a new one where None.
+            cite_ids: What the answer stands on beside its citations, for an answer that came about elsewhere.
+            ts: When it was given, epoch seconds; None for now.
 
         Returns:
             The turn as logged. Once this returns it survives `kill -9`.
@@ -160,7 +164,7 @@ class ChatMemory:
         if not question.strip():
             raise InvalidInput("the question is empty", hint="Ask something.")
         now = self._now()
-        cited = tuple(dict.fromkeys(citation.cite_id for citation in answer.citations))
+        cited = tuple(dict.fromkeys([*(citation.cite_id for citation in answer.citations), *cite_ids]))
         record = AnswerRecord(
             turn or new_turn_id(now, random_hex=self._random_hex),
             owner,
@@ -172,7 +176,7 @@ class ChatMemory:
         kept = Turn(
             id=record.turn,
             session=session,
-            ts=now.timestamp(),
+            ts=now.timestamp() if ts is None else ts,
             user=question,
             assistant=answer.text,
             confidence=answer.confidence,

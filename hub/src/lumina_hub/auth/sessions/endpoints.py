@@ -49,9 +49,7 @@ async def read_session(request: Request, principal: KnownCaller, sessions: Sessi
     """Describe the session of the request's cookie, its CSRF token included. A call with a token has none: 404."""
     found = await sessions.current(principal, read_credentials(request.scope).session_cookie)
     if found is None:
-        raise NotFound(
-            "this call has no session: it was made with a token", hint="`GET /api/v1/whoami` says who you are."
-        )
+        raise NotFound("this call has no session: it was made with a token", hint="`GET /api/v1/me` says who you are.")
     return found
 
 
@@ -69,7 +67,7 @@ async def change_password(body: ChangePassword, principal: KnownCaller, sessions
     await sessions.change_password(principal, body)
 
 
-@router.get("/api/v1/whoami")
+@router.get("/api/v1/me")
 async def describe_caller(principal: KnownCaller) -> PrincipalInfo:
     """Say who the caller is and what it may do."""
     return principal_out(principal)

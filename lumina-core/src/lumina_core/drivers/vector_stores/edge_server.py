@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
@@ -33,6 +34,7 @@ __all__ = ["EdgeServer"]
 
 log = structlog.get_logger(__name__)
 
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 _FLUSH_AFTER_BYTES = 32 * 1024 * 1024
 _FLUSH_AFTER_S = 10.0
 _QUIET_PATIENCE_S = 60.0
@@ -159,8 +161,8 @@ class EdgeServer:
 
     def _ensure(self, name: str, args: msgspec.Raw) -> None:
         spec = _decode(args, CollectionSpec)
-        if spec.name != name or not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
-            raise InvalidInput(f"{name!r} cannot name a collection", hint="Use letters, digits, - and _.")
+        if spec.name != name or not _NAME.fullmatch(name):
+            raise InvalidInput(f"{name!r} cannot name a collection", hint="Use letters, digits, -, _ and dots.")
         if name in self._broken:
             self._collection(name)
         if collection := self._collections.get(name):
