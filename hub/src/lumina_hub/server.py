@@ -170,7 +170,7 @@ async def _modules(app: HubApp, settings: Settings) -> AsyncIterator[None]:
         timeout_graceful_shutdown=math.ceil(settings.stop_timeout_s),
     )
     listens = asyncio.Event()
-    server = _Server(config, listens.set)
+    server = _Server(config, listens.set, stopping=app.state.runtime.arrivals.release)
     modules.socket.unlink(missing_ok=True)
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
         listener.bind(str(modules.socket))
