@@ -70,8 +70,8 @@ class HubConnection:
                 elif field == "data":
                     yield name, value.encode()
 
-    async def delete(self, path: str) -> bytes:
-        return await self._send("DELETE", path)
+    async def delete(self, path: str, **parameters: Any) -> bytes:
+        return await self._send("DELETE", path, parameters=parameters)
 
     async def stream(self, path: str) -> AsyncGenerator[bytes, None]:
         """Read a resource piece by piece, as the hub sends it. Close it (`aclosing`) when leaving early."""

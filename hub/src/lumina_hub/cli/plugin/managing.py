@@ -148,7 +148,7 @@ async def grant(said: Globals, name: str, scopes: Sequence[str], *, version: str
 
 async def remove(said: Globals, name: str, *, with_data: bool) -> None:
     async with connect(said) as hub:
-        await hub.delete(module_path(name) + ("?data=true" if with_data else ""))
+        await hub.delete(module_path(name), data=with_data or None)
     if said.json:
         print_json({"removed": name, "data": with_data})
     else:
