@@ -1,7 +1,7 @@
 """One connection to a module: HTTP/1.1 as the gateway needs it, over any stream.
 
 llhttp (through `httptools`) reads the responses; nothing here is lenient. Measured against aiohttp's client in
-`bench/gateway.py`; see ADR 0013.
+`bench/gateway.py`; see ADR 0018.
 """
 
 from __future__ import annotations
