@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lumina_hub.app import ROUTES, create_app
-from lumina_hub.auth.access import is_public
+from lumina_hub.auth.access import is_public, scopes_of
 from lumina_hub.pages.render import render_operations, render_start
 from lumina_hub.settings import Settings
 
@@ -20,7 +20,8 @@ def test_every_operation_says_which_scopes_it_needs(document: dict[str, Any]) ->
         if route.include_in_schema:  # type: ignore[attr-defined]
             for method in route.methods:  # type: ignore[attr-defined]
                 operation = document["paths"][route.path][method.lower()]  # type: ignore[attr-defined]
-                assert bool(operation.get("x-required-scopes")) != is_public(route)
+                assert ("x-required-scopes" in operation) != is_public(route)
+                assert operation.get("x-required-scopes", []) == list(scopes_of(route))
                 assert operation["description"].endswith(".")
 
 

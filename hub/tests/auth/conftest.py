@@ -18,6 +18,7 @@ from lumina_core.drivers.redis_client import RedisClient, connect_redis
 from lumina_core.drivers.redis_server import RedisServer
 from lumina_core.graph.log import GraphLog
 from lumina_hub.app import create_app
+from lumina_hub.auth.audit.events import AUDIT
 from lumina_hub.auth.opening import Auth, open_auth
 from lumina_hub.errors import NotReady
 from lumina_hub.home import Home
@@ -91,7 +92,7 @@ class Hub:
     auth: Auth
     client: httpx.AsyncClient
     owner: dict[str, str]
-    graphs: Path
+    log: GraphLog
 
     async def token(self, *scopes: str, by: dict[str, str] | None = None, **more: object) -> dict[str, Any]:
         response = await self.client.post(
@@ -131,6 +132,7 @@ class Hub:
     async def audit(self, **filters: object) -> list[dict[str, Any]]:
         """The audit log, newest first; all that was noted is in it."""
         self.auth.audit.settle(all_of_them=True)
+        await asyncio.wrap_future(self.log.append(AUDIT, []))  # what was appended before is on the disk by then
         response = await self.client.get("/api/v1/audit", params={"limit": 1000, **filters}, headers=self.owner)
         assert response.status_code == 200, response.text
         entries: list[dict[str, Any]] = response.json()["entries"]
@@ -138,7 +140,7 @@ class Hub:
 
     def audit_text(self) -> str:
         """Everything the log's files hold."""
-        return "".join(path.read_text() for path in sorted(self.graphs.rglob("audit.ndjson")))
+        return "".join(path.read_text() for path in sorted(self.log.root.rglob("audit.ndjson")))
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -155,11 +157,11 @@ def records(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def hub(auth: Auth, settings: Settings, tmp_path: Path) -> AsyncIterator[Hub]:
+async def hub(auth: Auth, settings: Settings, log: GraphLog) -> AsyncIterator[Hub]:
     app = create_app(settings)
     app.state.runtime = OnlyAuth(auth)
     app.state.guard = auth.guard
     owner = bearer((settings.home / "owner.token").read_text().strip())
     transport = httpx.ASGITransport(app, client=("192.0.2.1", 1234))
     async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
-        yield Hub(auth, client, owner, tmp_path / "graphs")
+        yield Hub(auth, client, owner, log)

@@ -83,7 +83,7 @@ class CannedHub:
                 home.owner_token()
                 yield
 
-        every = Route("/{path:path}", self._serve, methods=["GET", "POST", "DELETE"])
+        every = Route("/{path:path}", self._serve, methods=["GET", "POST", "PATCH", "DELETE"])
         return Starlette(routes=[every], lifespan=lifespan)
 
     async def _serve(self, request: Request) -> Response:

@@ -43,7 +43,7 @@ def read_credentials(asgi_scope: AsgiScope) -> Credentials:
         elif name == b"x-csrf-token":
             csrf_token = csrf_token or value.decode("latin-1")
     is_safe = asgi_scope.get("method") in _SAFE if asgi_scope["type"] == "http" else _is_same_origin(asgi_scope)
-    return Credentials(authorization, cookie, csrf_token, is_safe)
+    return Credentials(authorization or None, cookie, csrf_token, is_safe)
 
 
 def client_address(connection: HTTPConnection, *, behind_proxy: bool) -> str:

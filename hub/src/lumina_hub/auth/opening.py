@@ -24,6 +24,7 @@ from lumina_hub.auth.keys.ring import KeyRing
 from lumina_hub.auth.keys.service import KeyService
 from lumina_hub.auth.oauth.service import OAuthService
 from lumina_hub.auth.owner import OwnerTokenStore
+from lumina_hub.auth.principal import module_id
 from lumina_hub.auth.sessions.finder import LiveSessions
 from lumina_hub.auth.sessions.service import SessionService
 from lumina_hub.auth.sessions.store import SessionStore
@@ -58,6 +59,12 @@ class Auth:
     sessions: SessionService
     tokens: TokenService
     users: UserService
+
+    async def end_module(self, slug: str) -> None:
+        """Accept no token more that the module has by now: it was disabled, or may do less. Raises `RedisDown`."""
+        await self.revocations.revoke_all(module_id(slug))
+        self.issuer.forget()
+        self.authenticator.forget()
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from lumina_hub.auth.jwt.issuer import MODULE_TOKEN_S, ON_BEHALF_S
 from lumina_hub.auth.jwt.signing import LEEWAY_S
-from lumina_hub.auth.principal import EVERYTHING, Principal, PrincipalKind, module_id
+from lumina_hub.auth.principal import EVERYTHING, Principal, PrincipalKind
 from lumina_hub.errors import InvalidToken
 from lumina_sdk.contract import ScopeSet
 
@@ -85,17 +85,21 @@ async def test_tokens_are_kept_apart_by_caller_module_and_scopes(auth, ann: Prin
     assert len({token.text for token in made}) == len(made)
 
 
-async def test_a_disabled_modules_tokens_end_within_a_second_and_new_ones_count(auth, clock) -> None:  # type: ignore[no-untyped-def]
-    old = auth.issuer.for_module("almanac", GRANT).text
-    await auth.authenticator.bearer(old)
+async def test_a_disabled_modules_tokens_end_at_once_and_later_ones_count(auth, clock) -> None:  # type: ignore[no-untyped-def]
+    owner = Principal("owner", EVERYTHING, PrincipalKind.OWNER)
+    old = [auth.issuer.for_module("almanac", GRANT).text, auth.issuer.on_behalf(owner, "almanac", GRANT).text]
+    other = auth.issuer.for_module("tides", GRANT).text
+    for token in old:
+        await auth.authenticator.bearer(token)
     clock.turn(0.2)
 
-    await auth.revocations.revoke_all(module_id("almanac"))
-    auth.issuer.forget()
-    clock.turn(1)
+    await auth.end_module("almanac")
+    clock.turn(0.2)
 
-    with pytest.raises(InvalidToken):
-        await auth.authenticator.bearer(old)
+    for token in old:
+        with pytest.raises(InvalidToken):
+            await auth.authenticator.bearer(token)
+    assert await auth.authenticator.bearer(other)
     assert await auth.authenticator.bearer(auth.issuer.for_module("almanac", GRANT).text)
 
 

@@ -249,3 +249,14 @@ async def test_while_passwords_are_throttled_tokens_work(hub) -> None:  # type: 
         await hub.log_in("ann", "x" * 20)
 
     assert (await hub.whoami(hub.owner))["id"] == "owner"
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "\\u0000", "a:b", "*", "x" * 64, "seen"])
+async def test_whatever_is_typed_as_a_name_is_a_name_nobody_has(hub, name: str) -> None:  # type: ignore[no-untyped-def]
+    response = await hub.client.post(
+        "/api/v1/session",
+        content=f'{{"name": "{name}", "password": "{PASSWORD}"}}',
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert response.status_code in (401, 422)

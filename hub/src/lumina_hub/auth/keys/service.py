@@ -19,6 +19,7 @@ class KeyService:
         self._keys = keys
         self._issuer = issuer
         self._audit = audit
+        self._rotating = asyncio.Lock()
 
     async def rotate(self, principal: Principal) -> SigningKeys:
         """Sign with a new key from now on. Tokens of the one before it stay valid until they end.
@@ -26,7 +27,8 @@ class KeyService:
         Raises:
             StorageFull: the key cannot be written; the one before it goes on signing.
         """
-        made = await asyncio.to_thread(self._keys.rotate)
+        async with self._rotating:
+            made = await asyncio.to_thread(self._keys.rotate)
         self._issuer.forget()
         await self._audit.record(AuditEvent.KEYS_ROTATED, by=principal.id, key=made.kid)
         return self.list()
