@@ -7,7 +7,8 @@ The peers check nothing. Rounds are interleaved: what else the machine does hits
 second it prints the processor time a proxy takes for one, which a busy machine changes less.
 
 `wrk` makes the load where it is installed (Debian has it), else a small loader of ours, which is slower than what it
-measures. nginx is measured where it is installed. configurable-http-proxy is installed with npm into the cache folder.
+measures. nginx and aiohttp are measured where they are installed. configurable-http-proxy is installed with npm into
+the cache folder.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -258,6 +260,9 @@ def start_all(stack: ExitStack, folder: Path, modules: int, autogroup: int | Non
         port = free_port()
         add(name, ours("hub", port, *[sock] * count), port)
     for role in ("aiohttp", "httpx"):
+        if importlib.util.find_spec(role) is None:
+            print(f"{role} is not installed; it is left out")
+            continue
         port = free_port()
         add(f"{role} proxy", ours(role, port, target), port)
     if (chp := install_chp()) is not None:

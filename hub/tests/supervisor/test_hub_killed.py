@@ -15,6 +15,7 @@ pytestmark = pytest.mark.processes
 
 HUB = """
 import asyncio, sys
+import uvloop
 from pathlib import Path
 from prometheus_client import CollectorRegistry
 from lumina_hub.supervisor.metrics import SupervisorMetrics
@@ -37,7 +38,7 @@ async def main(home, script):
     print(status.pid, status.state, flush=True)
     await asyncio.Event().wait()
 
-asyncio.run(main(*map(Path, sys.argv[1:])))
+uvloop.run(main(*map(Path, sys.argv[1:])))
 """
 
 

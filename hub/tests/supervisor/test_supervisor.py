@@ -11,7 +11,7 @@ import psutil
 import pytest
 from prometheus_client import CollectorRegistry
 
-from lumina_core.errors import NotFound
+from lumina_core.errors import InvalidInput, NotFound
 from lumina_hub.errors import ModuleError
 from lumina_hub.supervisor.logs import read_log
 from lumina_hub.supervisor.process import ProcessState
@@ -211,6 +211,13 @@ async def test_its_log_is_read_back_oldest_first(modules: Modules) -> None:
 
     assert [line.event for line in lines] == ["process_ready", "counted"]
     assert (lines[-1].level, lines[-1].fields) == ("warning", {"count": 3})
+
+
+async def test_a_module_that_would_read_the_home_is_not_started(modules: Modules) -> None:
+    spec = replace(modules.spec(), readable=(modules.home.parent,))
+
+    with pytest.raises(InvalidInput, match="data directory"):
+        await modules.supervisor.start(spec)
 
 
 async def test_a_module_that_was_not_started_cannot_be_restarted(modules: Modules) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from lumina_sdk.contract.manifest import Limits
 __all__ = ["ModuleSpec", "limits_of", "paths_of"]
 
 _MIB = 1024 * 1024
-_PATHS = "import sys; print('\\n'.join(dict.fromkeys([sys.prefix, sys.base_prefix, *filter(None, sys.path)])))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,14 @@ def limits_of(limits: Limits) -> ProcessLimits:
 
 
 def paths_of(python: Path) -> tuple[Path, ...]:
-    """The folders an interpreter reads: its own, its environment's, and those its packages are in. Asks it, unless it
-    is this one; takes the time of starting Python."""
+    """The folders an interpreter reads. Of this one: its own and those its packages are in. Of one in an environment
+    made with this one: the environment and the Python below. It is not asked, nor is a file of the environment: what
+    is installed there would have a say.
+    """
     if python == Path(sys.executable):
-        lines = list(dict.fromkeys([sys.prefix, sys.base_prefix, *filter(None, sys.path)]))
-    else:
-        answer = subprocess.run(
-            [str(python), "-P", "-c", _PATHS], capture_output=True, text=True, timeout=60, check=True
+        found = [Path(path) for path in dict.fromkeys([sys.prefix, sys.base_prefix, *sys.path])]
+        private = (Path.cwd(), Path.home())  # `python -m` puts the folder it was started in on the path
+        return tuple(
+            path for path in found if path.is_absolute() and not any(one.is_relative_to(path) for one in private)
         )
-        lines = answer.stdout.splitlines()
-    return tuple(Path(line) for line in lines if Path(line).is_absolute())
+    return python.parent.parent, Path(sys.base_prefix)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from lumina_core.errors import NotFound
+from lumina_core.errors import InvalidInput, NotFound
 from lumina_hub.supervisor.logs import ModuleLog
 from lumina_hub.supervisor.metrics import SupervisorMetrics
 from lumina_hub.supervisor.module_spec import ModuleSpec
@@ -75,7 +75,16 @@ class Supervisor:
         """Start a module, or restart it with another spec; returns once it is ready or its first start has failed.
 
         A failure is no error: the status says why, and it is tried again until it is stopped or in a crash loop.
+
+        Raises:
+            InvalidInput: what it is to read holds the data directory.
         """
+        for path in spec.readable:
+            if self._home.is_relative_to(path):
+                raise InvalidInput(
+                    f"the module {spec.slug!r} would read the data directory: {path} holds it",
+                    hint="Keep the data directory apart from Python and from modules' folders.",
+                )
         self._specs[spec.slug] = spec
         if (running := self._modules.get(spec.slug)) is not None:
             return await running.restart(spec)
