@@ -71,7 +71,7 @@ class Call:
     hub: HubClient
 
 
-def _call(connection: HTTPConnection) -> Call:
+async def _call(connection: HTTPConnection) -> Call:  # async, or FastAPI would use a thread for it
     call: Call = connection.state.call  # put there by the guard
     return call
 

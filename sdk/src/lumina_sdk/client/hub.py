@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -76,15 +77,51 @@ class HubClient:
 
     def _join(self, connection: Connection, *, owns: bool) -> None:
         self._connection, self._owns = connection, owns
-        self.graph = GraphApi(connection)
-        self.turns = TurnsApi(connection)
-        self.pads = PadsApi(connection)
-        self.events = EventsApi(connection)
-        self.queues = QueuesApi(connection)
-        self.gaps = GapsApi(connection)
-        self.engine = EngineApi(connection)
-        self.vectors = VectorsApi(connection)
-        self.storage = StorageApi(connection)
+
+    @cached_property
+    def graph(self) -> GraphApi:
+        """Articles, links and revisions."""
+        return GraphApi(self._connection)
+
+    @cached_property
+    def turns(self) -> TurnsApi:
+        """Past turns and sessions."""
+        return TurnsApi(self._connection)
+
+    @cached_property
+    def pads(self) -> PadsApi:
+        """Scratchpads."""
+        return PadsApi(self._connection)
+
+    @cached_property
+    def events(self) -> EventsApi:
+        """Events: published, read and settled."""
+        return EventsApi(self._connection)
+
+    @cached_property
+    def queues(self) -> QueuesApi:
+        """Priority queues."""
+        return QueuesApi(self._connection)
+
+    @cached_property
+    def gaps(self) -> GapsApi:
+        """What Lumina does not know."""
+        return GapsApi(self._connection)
+
+    @cached_property
+    def engine(self) -> EngineApi:
+        """The language engine."""
+        return EngineApi(self._connection)
+
+    @cached_property
+    def vectors(self) -> VectorsApi:
+        """Collections of vectors."""
+        return VectorsApi(self._connection)
+
+    @cached_property
+    def storage(self) -> StorageApi:
+        """The module's own values and files."""
+        return StorageApi(self._connection)
 
     def on_behalf_of(self, token: str, *, headers: Mapping[str, str] | None = None) -> HubClient:
         """A client that acts for whom the token stands for, over the same connections. It needs no closing."""

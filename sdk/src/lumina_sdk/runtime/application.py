@@ -44,7 +44,7 @@ def create_application(module: Module[Any], hub: HubClient, config: dict[str, An
     for endpoint in module.endpoints:
         _add(app, endpoint)
     _add_internal(app, module, metrics)
-    return Guard(app, app.router, hub, metrics, module.log)
+    return Guard(app, hub, metrics, module.log)
 
 
 def _add(app: FastAPI, endpoint: DeclaredEndpoint) -> None:
