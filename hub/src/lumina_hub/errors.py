@@ -337,7 +337,7 @@ class WaitsForGrants(HubError):
         self.undecided = tuple(undecided)
         super().__init__(
             f"The module {module!r} asks for {', '.join(self.undecided)}, and nobody decided yet whether it may.",
-            hint=f"`lumina plugin enable {module} --grant-all` allows all, `lumina plugin grant {module} SCOPE …` some.",
+            hint=f"`lumina plugin enable {module} --grant-all` allows all, `lumina plugin grant {module} …` some.",
         )
 
 
