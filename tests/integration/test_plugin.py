@@ -112,26 +112,23 @@ def test_a_module_goes_from_its_first_line_to_its_last(shell: Shell) -> None:
     assert operation["x-required-scopes"] == ["read:my-module"]
     assert "my-module.Articles" in json.dumps(operation["responses"]["200"])
 
-    shell.edit(folder, "0.2.0")
-    assert shell.lumina("plugin", "upgrade", "my-module")["version"] == "0.2.0"
-
-    shell.edit(folder, "0.3.0", permission="read:graph")
+    shell.edit(folder, "0.2.0", permission="read:graph")
     waiting = shell.lumina("plugin", "upgrade", "my-module")
     assert (waiting["version"], waiting["available_version"], waiting["available_asks"]) == (
+        "0.1.0",
         "0.2.0",
-        "0.3.0",
         ["read:graph"],
     )
     granted = shell.lumina("plugin", "grant", "my-module", "read:graph", "read:vector_store")
-    assert (granted["version"], granted["state"]) == ("0.3.0", "active")
+    assert (granted["version"], granted["state"]) == ("0.2.0", "active")
 
-    shell.edit(folder, "0.4.0", code=_UNSOUND)
-    assert "The version 0.3.0 runs again" in shell.lumina("plugin", "upgrade", "my-module", fails=True)
+    shell.edit(folder, "0.3.0", code=_UNSOUND)
+    assert "The version 0.2.0 runs again" in shell.lumina("plugin", "upgrade", "my-module", fails=True)
     assert shell.get("/api/v1/my-module/tea").status_code == 200
 
     shell.down()
     shell.up()
-    assert shell.lumina("plugin", "restart", "my-module")["version"] == "0.3.0"
+    assert shell.lumina("plugin", "restart", "my-module")["version"] == "0.2.0"
     assert shell.get("/api/v1/my-module/tea").status_code == 200
     assert any(line["event"] == "process_ready" for line in shell.lumina("plugin", "logs", "my-module")["lines"])
 

@@ -32,6 +32,7 @@ PUBLIC_OPERATIONS = {
     ("GET", "/healthz"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/docs"),
+    ("GET", "/api/v1/schemas/manifest.json"),
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("POST", "/api/v1/session"),  # these three carry a secret of their own
