@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq --progress-bar off
 LOCKED := $(PIP) --require-hashes --no-deps -r
 PACKAGES := sdk lumina-core hub
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 .DELETE_ON_ERROR:
 .PHONY: help run setup test check format lint types contracts docs-fresh pytest lock docs bench soak clean

@@ -94,7 +94,7 @@ def test_two_modules_cannot_share_a_path(one: str, another: str) -> None:
     ("path", "own"),
     [
         ("/api/v1/graph/articles/mine", "/api/v1/graph/articles/{article_id}"),
-        ("/api/v1/{anything}", "/api/v1/chat"),
+        ("/api/v1/graph/{anything}", "/api/v1/graph/articles"),
         ("/api/v1/storage/files/a/b", "/api/v1/storage/files/{path:path}"),
     ],
 )

@@ -88,3 +88,15 @@ def test_any_question_and_sentence_give_finite_numbers(make_hit: MakeHit) -> Non
         assert ((flags >= 0) & (flags <= 1)).all()
 
     holds()
+
+
+def test_a_number_that_only_names_the_subject_may_be_the_answer(make_hit: MakeHit) -> None:
+    text = "It has 3 wells."
+    found = candidates(
+        [make_hit(text, [(0, len(text), 0.5)], title=title) for title in ("Village 3", "Well")], chunks=2
+    )
+
+    named, other = sentence_features("How many wells has Village 3?", found)
+
+    column = SENTENCE_FEATURES.index("number")
+    assert (named[column], other[column]) == (1.0, 0.0)

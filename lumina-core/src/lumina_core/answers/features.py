@@ -77,7 +77,9 @@ def sentence_features(question: str, found: Sequence[Candidate]) -> NDArray[np.f
     rows = []
     for candidate in found:
         text = candidate.text
-        spans = answer_spans(kind, question, text)
+        # A number that only names the subject, as in "Village 3", may well be the answer, too.
+        said = question.replace(candidate.hit.title, "") if kind is AnswerType.NUMBER else question
+        spans = answer_spans(kind, said, text)
         length = len(text.split())
         rows.append(
             [
