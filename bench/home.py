@@ -46,7 +46,7 @@ from lumina_core.text.chunking import CHUNKING_VERSION, chunk_article
 SOURCE = "bench"
 ARTICLE_SHIFT, SENTENCE_SHIFT, CHUNK_SHIFT = 0.5, 0.4, 0.15
 EPOCH_S = 1_600_000_000.0
-VERSION = 1
+VERSION = 2
 Floats = NDArray[np.float32]
 
 
