@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError, ResponseError
 
-from lumina_core.drivers.redis_client import RedisClient
+from lumina_core.drivers.redis_client import Cancellation, RedisClient
 from lumina_core.errors import CoreError
 
 __all__ = ["Arrivals", "Watch"]
@@ -46,7 +46,8 @@ class Watch:
         if not self._arrivals.is_told:
             timeout_s = min(timeout_s, _LOOK_EVERY_S)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # `wait_for` may lose a cancellation
+                await self._event.wait()
         self._event.clear()
 
 
@@ -120,7 +121,8 @@ class Arrivals:
                 await pubsub.subscribe(*new)
             for channel in channels:
                 if (confirmed := self._confirmed.get(channel)) is not None:
-                    await asyncio.wait_for(confirmed.wait(), _LOOK_EVERY_S)
+                    async with asyncio.timeout(_LOOK_EVERY_S):
+                        await confirmed.wait()
         except (CoreError, RedisError, OSError, TimeoutError):
             for channel in new:
                 self._confirmed.pop(channel, None)
@@ -154,7 +156,7 @@ class Arrivals:
             await self._redis.config_set("notify-keyspace-events", held + "".join(missing))
 
     async def _follow(self) -> None:
-        pubsub = self._redis.pubsub()
+        pubsub, cancellation = self._redis.pubsub(), Cancellation()
         try:
             channels = frozenset().union(*(watch.channels for watch in self._watches)) if self._watches else frozenset()
             first = self._channel("lumina:nothing")  # a connection must listen to something
@@ -164,6 +166,7 @@ class Arrivals:
             self._wake_all()  # what came while nobody listened
             while True:
                 message = await pubsub.get_message(timeout=_READ_TIMEOUT_S)
+                cancellation.notice()
                 if message is None:
                     await pubsub.ping()
                 elif message["type"] == "subscribe":

@@ -17,7 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from lumina_core.errors import CoreError, RedisDown, StorageFull
 
-__all__ = ["RedisClient", "connect_redis"]
+__all__ = ["Cancellation", "RedisClient", "connect_redis"]
 
 _PAUSE_S: Final = 0.02
 _CONNECTIONS: Final = 128
@@ -65,10 +65,13 @@ class RedisClient(Redis):
         self._diagnose = diagnose
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        cancellation = Cancellation()
         try:
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            reply = await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (RedisError, OSError) as error:
             raise _translate(error, self._diagnose) from error
+        cancellation.notice()
+        return reply
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return _TranslatingPipeline(
@@ -82,10 +85,13 @@ class _TranslatingPipeline(Pipeline):
         self._diagnose = diagnose
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        cancellation = Cancellation()
         try:
-            return await super().execute(raise_on_error)
+            replies: list[Any] = await super().execute(raise_on_error)
         except (RedisError, OSError) as error:
             raise _translate(error, self._diagnose) from error
+        cancellation.notice()
+        return replies
 
     async def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         try:
@@ -119,6 +125,23 @@ class _PatientPool(BlockingConnectionPool):
                 if loop.time() >= deadline:
                     raise
                 await asyncio.sleep(_PAUSE_S)
+
+
+class Cancellation:
+    """Notices that this task was cancelled since it was made, where something awaited in between did not.
+
+    redis-py sends through `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes just as what it
+    waits for completes. The task would go on for ever, and whoever cancelled it would wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._before = self._task.cancelling() if self._task else 0
+
+    def notice(self) -> None:
+        """Raises `CancelledError`."""
+        if self._task is not None and self._task.cancelling() > self._before:
+            raise asyncio.CancelledError
 
 
 def _translate(error: Exception, diagnose: Diagnosis | None) -> Exception:
