@@ -87,7 +87,7 @@ def test_semver_versions_are_read(version: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a ==", "other module", "requests[socks]", "a; python_version < '4'", "a @ https://a.example/a.whl", "Numpy"],
+    ["", "a ==", "other module", "requests[socks]", "a; python_version < '4'", "a @ https://a.example/a", "Numpy"],
 )
 def test_a_dependency_is_a_name_and_versions(text: str) -> None:
     ((place, code, hint),) = errors(dependencies=[text])
